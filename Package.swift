@@ -17,11 +17,13 @@ let package = Package(
         .target(name: "CLinux"),
 
         .target(name: "AsofCore"),
+        .target(name: "AsofCommandLine", dependencies: ["AsofCore"]),
 
         // Mutations and random histories in numbers that need a release binary.
 
 
         .testTarget(name: "AsofCoreTests", dependencies: ["AsofCore"]),
+        .testTarget(name: "AsofCommandLineTests", dependencies: ["AsofCommandLine", "AsofCore"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,0 +1,36 @@
+/// The whole command line of `asof`.
+package enum CommandTree {
+    package static let root = Command(
+        "asof",
+        summary: "every past state of a Weaviate data directory, mountable as of any instant",
+        discussion: [
+            """
+            asof keeps a log of every change of a data directory in a repository, and shows the directory as it was at any \
+            instant of that log: read-only, at once, whatever its size. The repository is named by `--repo` or `ASOF_REPO`, \
+            never by an argument's place.
+            """
+        ],
+        options: GlobalOptions.all,
+        subcommands: [
+            InitCommand.command, RecordCommand.command, MountCommand.command, UnmountCommand.command, WindowCommand.command,
+            StatusCommand.command, LogCommand.command, BackupCommands.group, ProgramCommands.help, ProgramCommands.version,
+            ProgramCommands.completions, InternalCommands.serve, InternalCommands.crashPoints,
+        ],
+        examples: [
+            Example("export ASOF_REPO=/backups/weaviate", "Name the repository once, for everything below."),
+            Example("asof init", "Create it."),
+            Example("asof record /var/lib/weaviate.data /var/lib/weaviate", "Record what the server does at the mount point."),
+            Example("asof window", "From when to when, gaps, how far behind."),
+            Example("asof mount --at -10m /mnt/past", "The directory as it was ten minutes ago."),
+            Example("asof umount /mnt/past", "Done looking."),
+        ],
+        sections: [TimesSection.section, TimesSection.quantities, ExitCodes.all],
+        explained: [
+            "restore": "mount the instant and copy it: asof mount --at WHEN DIR, then cp -a DIR/. TARGET",
+            "promote": "mount the instant and copy it: asof mount --at WHEN DIR, then cp -a DIR/. TARGET",
+            "start": "mount the instant, copy it and start the server on the copy: asof mount --at WHEN DIR",
+            "follow": "asof record puts a recording mount under the server",
+            "verify": "asof mount checks every frame it reads; asof window shows what is there",
+            "snapshot": "every instant is kept; asof backup create --type base makes older ones quicker to open",
+        ])
+}

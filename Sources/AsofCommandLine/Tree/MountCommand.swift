@@ -1,0 +1,51 @@
+internal import AsofCore
+
+enum MountCommand {
+    static let command = Command(
+        "mount",
+        summary: "show the directory as it was, read-only",
+        discussion: [
+            """
+            With `--at`, MOUNTPOINT is the directory as it was then. Nothing is copied: files are fetched as they are read, so \
+            it takes a blink whatever the size. The command returns when the mount is ready, and a process in the background \
+            serves it until `asof umount`.
+            """,
+            """
+            Without `--at`, MOUNTPOINT is a directory of time: any instant is a folder in it, whether listed or not, such as \
+            `2026-11-23T10:30:00Z`, `lsn-120`, `10m-ago` and `latest`.
+            """,
+            """
+            The extended attributes `user.asof.time`, `user.asof.lsn` and `user.asof.timeline` of the mounted folder say which \
+            state it is. Needs `/dev/fuse`, and `fusermount3` unless root runs it.
+            """,
+        ],
+        positionals: [Positional("MOUNTPOINT", .directory, help: "An empty folder.")],
+        options: [
+            .value(
+                "at", "WHEN", .time, aliases: [Option.Alias("time"), Option.Alias("lsn", prefix: "lsn:", placeholder: "N")],
+                help: "The instant to show; `--lsn 120` is `--at lsn:120`."),
+            .flag("foreground", help: "Serve in this process and do not return; SIGINT or SIGTERM unmounts."),
+            .toggle(
+                "allow-other", default: "on for root, else off",
+                help: "Let other users use the mount. For a user who is not root this needs `user_allow_other` in /etc/fuse.conf."
+            ),
+            .value(
+                "owner", "OWNER", .owner,
+                help: "Show all files as owned by `me` or by `UID:GID` instead of as recorded."),
+            .value(
+                "cache", "SIZE", .size((1 << 20)...(1 << 40)), default: .value("256MiB"),
+                help: "Memory for what was read from the repository."),
+        ],
+        examples: [
+            Example("asof mount --at 2026-11-23T10:30:00Z /mnt/past", "The directory at that moment."),
+            Example("asof mount --at -10m --owner me /mnt/past", "Ten minutes ago, readable by whoever runs this."),
+            Example("asof mount /mnt/time && ls /mnt/time/1h-ago", "A directory of time."),
+            Example("cp -a /mnt/past/. /var/lib/weaviate-restored", "Copy a mounted state out, to run a server on it."),
+        ],
+        sections: [
+            TimesSection.section,
+            ExitCodes.of([
+                .failure, .noRepository, .locked, .key, .outsideWindow, .inGap, .damaged, .usage, .unavailable, .interrupted,
+            ]),
+        ])
+}

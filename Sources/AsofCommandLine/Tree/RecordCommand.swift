@@ -1,0 +1,70 @@
+internal import AsofCore
+
+enum RecordCommand {
+    static let command = Command(
+        "record",
+        summary: "record every change made at a mount point",
+        discussion: [
+            """
+            Mounts BACKING at MOUNTPOINT and records every change that is made there. Start the server on MOUNTPOINT, and let \
+            nothing else write to BACKING. The files stay in BACKING, as they are.
+            """,
+            """
+            Runs in the foreground and prints one line when the mount is ready. SIGINT or SIGTERM (Ctrl-C) ends it: what is \
+            recorded is sealed and published, then the mount goes away. Stop the server first.
+            """,
+            """
+            Every change is in the local log before the server's call returns, and on disk before its fsync returns. Every \
+            `--interval` the log is sealed into a segment and published to the repository. When the repository does not \
+            answer, the log grows in the spool until `--spool-limit`.
+            """,
+            """
+            Needs `/dev/fuse`, and room for the spool on a disk of its own if possible. Files that are in BACKING when \
+            recording starts are read once in the background; the first state is complete when that is done.
+            """,
+        ],
+        positionals: [
+            Positional("BACKING", .directory, help: "The folder that holds the files."),
+            Positional("MOUNTPOINT", .directory, help: "An empty folder: where the server is to work."),
+        ],
+        options: [
+            .value(
+                "interval", "DURATION", .duration(100_000_000...86_400_000_000_000), default: .value("10s"),
+                help: "Seal and publish at least this often: how much a lost machine can cost."),
+            .value(
+                "segment-size", "SIZE", .size(65_536...(1 << 34)), default: .value("64MiB"),
+                help: "Seal and publish earlier when a segment has grown to this."),
+            .value(
+                "spool", "DIR", .directory, default: .described("a folder for this repository under the state directory"),
+                help: "Where changes wait until the repository has them."),
+            .value(
+                "spool-limit", "SIZE", .size(), default: .value("10GiB"),
+                help: "The most the spool may take while the repository does not answer."),
+            .flag("keep-local", help: "Keep published segments in the spool too."),
+            .flag(
+                "take-over",
+                help: """
+                    Write a timeline whose last writer did not let go of it, once you know that it is dead. Should it live after \
+                    all, it can publish nothing more.
+                    """),
+            .toggle(
+                "allow-other", default: "on for root, else off",
+                help: "Let other users use the mount. For a user who is not root this needs `user_allow_other` in /etc/fuse.conf."
+            ),
+            .value(
+                "threads", "N", .count(1...256), default: .described("by the number of processors"),
+                help: "How many threads answer the kernel."),
+        ],
+        examples: [
+            Example(
+                "asof record /var/lib/weaviate.data /var/lib/weaviate",
+                "Files live in weaviate.data; the server works in weaviate."),
+            Example(
+                "asof record --interval 1s --spool /fast/spool /data /srv/weaviate",
+                "Publish every second, from a spool on another disk."),
+            Example("asof record --take-over /data /srv/weaviate", "Go on after the machine that recorded before was lost."),
+        ],
+        sections: [
+            ExitCodes.of([.failure, .incomplete, .noRepository, .locked, .key, .damaged, .usage, .unavailable])
+        ])
+}
