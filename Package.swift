@@ -18,6 +18,7 @@ let package = Package(
 
         .target(name: "AsofCore"),
         .target(name: "AsofCommandLine", dependencies: ["AsofCore"]),
+        .target(name: "AsofSystem", dependencies: ["AsofCore", "CLinux"]),
 
         // Mutations and random histories in numbers that need a release binary.
 

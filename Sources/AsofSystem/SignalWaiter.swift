@@ -1,0 +1,39 @@
+package import AsofCore
+internal import Glibc
+
+/// Takes signals by waiting for them instead of by a handler.
+///
+/// Make it in `main` before any thread exists: threads inherit the mask of their maker, and a signal that one thread leaves
+/// unblocked is delivered there and ends the process.
+package final class SignalWaiter: @unchecked Sendable {
+    // Invariant behind @unchecked Sendable: the set is written by init only.
+    private let signals: UnsafeMutablePointer<sigset_t>
+
+    /// Blocks `signals` in the calling thread, and so in every thread it starts from now on.
+    package init(blocking signals: [Int32]) throws(Errno) {
+        self.signals = .allocate(capacity: 1)
+        self.signals.initialize(to: sigset_t())
+        sigemptyset(self.signals)
+        for signal in signals { sigaddset(self.signals, signal) }
+        let code = pthread_sigmask(SIG_BLOCK, self.signals, nil)
+        guard code == 0 else { throw Errno(code) }
+    }
+
+    deinit { signals.deallocate() }
+
+    /// The next of the signals; nil when `timeout` passes first (nil: waits for ever).
+    package func wait(timeout: Duration? = nil) throws(Errno) -> Int32? {
+        guard let timeout else { return try SystemCall.checked { sigwaitinfo(signals, nil) } }
+        let (seconds, attoseconds) = min(max(timeout, .zero), .seconds(1_000_000_000)).components
+        var time = timespec(tv_sec: Int(seconds), tv_nsec: Int(attoseconds / 1_000_000_000))
+        do throws(Errno) {
+            return try SystemCall.checked { sigtimedwait(signals, nil, &time) }
+        } catch {
+            if error.rawValue == EAGAIN { return nil }
+            throw error
+        }
+    }
+
+    /// Lets a write to a pipe or socket whose reader is gone fail with EPIPE instead of ending the process.
+    package static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
+}

@@ -1,0 +1,33 @@
+package import AsofCore
+internal import CLinux
+internal import Glibc
+
+extension SystemCall {
+    /// `ftruncate(2)`.
+    package static func truncate(_ descriptor: Int32, to size: UInt64) throws(Errno) {
+        let size = try signed(size)
+        _ = try checked { ftruncate(descriptor, size) }
+    }
+
+    /// `fallocate(2)`; `mode` is 0 or `FALLOC_FL_…`.
+    package static func allocate(_ descriptor: Int32, mode: Int32 = 0, offset: UInt64, length: UInt64) throws(Errno) {
+        let offset = try signed(offset)
+        let length = try signed(length)
+        _ = try checked { asof_fallocate(descriptor, mode, Int64(offset), Int64(length)) }
+    }
+
+    /// `fsync(2)`: content and attributes are on the disk.
+    package static func sync(_ descriptor: Int32) throws(Errno) {
+        _ = try checked { fsync(descriptor) }
+    }
+
+    /// `fdatasync(2)`: content and what is needed to read it are on the disk.
+    package static func syncData(_ descriptor: Int32) throws(Errno) {
+        _ = try checked { fdatasync(descriptor) }
+    }
+
+    /// `syncfs(2)`: everything of the file system that holds the open file.
+    package static func syncFileSystem(_ descriptor: Int32) throws(Errno) {
+        _ = try checked { asof_syncfs(descriptor) }
+    }
+}
