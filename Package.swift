@@ -14,15 +14,20 @@ let package = Package(
     name: "asof",
     targets: [
         // C libraries from Debian, each only a module map and a shim.
+        .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),  // hashes, AES-GCM, HKDF
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),  // gzip frames
+        .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),  // zstd frames
         .target(name: "CLinux"),
 
         .target(name: "AsofCore"),
         .target(name: "AsofCommandLine", dependencies: ["AsofCore"]),
         .target(name: "AsofSystem", dependencies: ["AsofCore", "CLinux"]),
+        .target(name: "AsofFrame", dependencies: ["AsofCore", "CCrypto", "CLinux", "CZlib", "CZstd"]),
 
         // Mutations and random histories in numbers that need a release binary.
 
 
+        .testTarget(name: "AsofFrameTests", dependencies: ["AsofCore", "AsofFrame", "CZlib", "CZstd"]),
         .testTarget(name: "AsofCoreTests", dependencies: ["AsofCore"]),
         .testTarget(name: "AsofCommandLineTests", dependencies: ["AsofCommandLine", "AsofCore"]),
     ],
