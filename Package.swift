@@ -23,6 +23,7 @@ let package = Package(
         .target(name: "AsofCommandLine", dependencies: ["AsofCore"]),
         .target(name: "AsofSystem", dependencies: ["AsofCore", "CLinux"]),
         .target(name: "AsofFrame", dependencies: ["AsofCore", "CCrypto", "CLinux", "CZlib", "CZstd"]),
+        .target(name: "AsofFormat", dependencies: ["AsofCore", "AsofFrame"]),
 
         // Mutations and random histories in numbers that need a release binary.
 
