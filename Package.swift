@@ -24,6 +24,7 @@ let package = Package(
         .target(name: "AsofSystem", dependencies: ["AsofCore", "CLinux"]),
         .target(name: "AsofFrame", dependencies: ["AsofCore", "CCrypto", "CLinux", "CZlib", "CZstd"]),
         .target(name: "AsofFormat", dependencies: ["AsofCore", "AsofFrame"]),
+        .target(name: "AsofStore", dependencies: ["AsofCore", "AsofSystem", "CLinux"]),
 
         // Mutations and random histories in numbers that need a release binary.
 
