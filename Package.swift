@@ -25,6 +25,7 @@ let package = Package(
         .target(name: "AsofFrame", dependencies: ["AsofCore", "CCrypto", "CLinux", "CZlib", "CZstd"]),
         .target(name: "AsofFormat", dependencies: ["AsofCore", "AsofFrame"]),
         .target(name: "AsofStore", dependencies: ["AsofCore", "AsofSystem", "CLinux"]),
+        .target(name: "AsofRepository", dependencies: ["AsofCore", "AsofFormat", "AsofFrame", "AsofStore", "AsofSystem"]),
 
         // Mutations and random histories in numbers that need a release binary.
 

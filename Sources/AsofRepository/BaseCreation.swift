@@ -1,0 +1,83 @@
+package import AsofCore
+package import AsofFormat
+internal import AsofFrame
+internal import AsofStore
+internal import AsofSystem
+internal import Glibc
+
+extension Timeline {
+    /// Writes a base from the log: everything up to the end of the newest segment, merged. Reads nothing from the captured directory.
+    /// Returns nil when the newest base is as new as that. `scratch`: a folder for the file while it is written.
+    package func createBase(reader: ObjectReader, scratch: String) throws(AsofError) -> (base: SealedObject, inodes: Int)? {
+        let head = try head()
+        guard let first = head.first, let newest = head.segments.last else {
+            throw AsofError(.outsideWindow, "timeline \(name) has no recoverable state yet", hint: "wait for the end of the first scan")
+        }
+        // What a comparison has logged so far is half of the truth: a base of it would be the floor of every later view.
+        guard head.unsettledSince == nil else {
+            throw AsofError(
+                .inGap, "no base can be made yet: the directory is being compared with the log",
+                hint: "try again when `asof status` says that the comparison is done")
+        }
+        if let base = head.bases.last, base.last >= newest.last { return nil }
+        guard newest.last >= first.lsn, !head.gaps.contains(where: { newest.last > $0.after.lsn && newest.last < $0.before.lsn }) else {
+            throw AsofError(.inGap, "the newest archived state is inside a gap", hint: "wait until the directory was read again")
+        }
+        var sources: [any IndexSource] = []
+        for layer in try layers(upTo: newest.last, head: head, reader: reader) { sources.append(layer.pages()) }
+        let header = ObjectHeader(kind: .run, id: .random(), first: LSN(1), epoch: head.epoch)
+        let sealer = repository.sealer(for: header.id)
+        let builder = try BaseBuilder(
+            header: header, sources: sources, sealer: sealer, compression: repository.configuration.compression)
+        let made = try storing(scratch, header.id) { write throws(AsofError) in
+            try builder.build(
+                last: newest.last, lastTime: newest.lastTime, highestInode: newest.highestInode, write: write)
+        }
+        _ = try update { head throws(AsofError) in
+            if head.bases.contains(where: { $0.last >= made.summary.last }) { return }
+            head.bases.append(made.summary)
+        }
+        return (made.summary, made.inodes)
+    }
+
+    /// Newest first: the runs that, together, hold the whole directory after `lsn`, which ends a segment or a base.
+    package func layers(upTo lsn: LSN, head: Head, reader: ObjectReader) throws(AsofError) -> [RunReader] {
+        let base = head.bases.last { $0.last <= lsn }
+        var layers: [RunReader] = []
+        for segment in head.segments.reversed() where segment.last <= lsn && segment.first > (base?.last ?? .zero) {
+            let name = ObjectName.segment(self.name, first: segment.first, last: segment.last, epoch: segment.epoch)
+            layers.append(try RunReader(segment, name: name, reader: reader))
+        }
+        if let base {
+            layers.append(try RunReader(base, name: ObjectName.base(name, last: base.last, id: base.id), reader: reader))
+        }
+        return layers
+    }
+
+    /// Builds an object in a scratch file and puts it into the store.
+    private func storing(
+        _ scratch: String, _ id: ObjectID,
+        _ build: (_ write: ([UInt8]) throws(AsofError) -> Void) throws(AsofError) -> (summary: SealedObject, inodes: Int)
+    ) throws(AsofError) -> (summary: SealedObject, inodes: Int) {
+        let path = "\(scratch)/base-\(id)"
+        let descriptor: SharedDescriptor
+        do throws(Errno) {
+            descriptor = SharedDescriptor(try SystemCall.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode: 0o600))
+            try SystemCall.unlink(path)
+        } catch {
+            throw AsofError(error, "cannot make a scratch file in \(scratch)")
+        }
+        var position: UInt64 = 0
+        let made = try build { bytes throws(AsofError) in
+            do throws(Errno) {
+                try descriptor.withRaw { raw throws(Errno) in try SystemCall.writeFully(raw, at: position, bytes) }
+            } catch {
+                throw AsofError(error, "cannot write a scratch file in \(scratch)")
+            }
+            position += UInt64(bytes.count)
+        }
+        let name = ObjectName.base(self.name, last: made.summary.last, id: made.summary.id)
+        try descriptor.withRaw { raw throws(AsofError) in try repository.store.put(name, fromDescriptor: raw) }
+        return made
+    }
+}

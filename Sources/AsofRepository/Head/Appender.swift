@@ -1,0 +1,64 @@
+package import AsofCore
+package import AsofFormat
+
+/// The right to append to a timeline: an epoch of one's own. Whoever takes a newer one fences this.
+package final class Appender: Sendable {
+    package let timeline: Timeline
+    package let epoch: UInt64
+    /// The head as it was when the epoch was taken.
+    package let start: Head
+
+    private init(timeline: Timeline, epoch: UInt64, start: Head) {
+        self.timeline = timeline
+        self.epoch = epoch
+        self.start = start
+    }
+
+    /// Takes the timeline over from nobody, or from a holder of which `isGone` says that it cannot write any more.
+    package static func take(
+        _ timeline: Timeline, as holder: Holder, isGone: (Holder, Head) -> Bool
+    ) throws(AsofError) -> Appender {
+        let head = try timeline.update { head throws(AsofError) in
+            if let other = head.holder, !isGone(other, head) {
+                throw AsofError(
+                    .locked, "timeline \(timeline.name) is being captured by \(other.description)",
+                    hint: "stop that one first; if its host is gone for good, --take-over fences it")
+            }
+            head.epoch += 1
+            head.holder = holder
+        }
+        return Appender(timeline: timeline, epoch: head.epoch, start: head)
+    }
+
+    /// Adds to the head what was captured; refuses when another appender has taken over.
+    package func publish(_ change: (inout Head) throws(AsofError) -> Void) throws(AsofError) -> Head {
+        try timeline.update { head throws(AsofError) in
+            guard head.epoch == self.epoch else {
+                throw AsofError(
+                    .locked,
+                    "timeline \(self.timeline.name) was taken over by \(head.holder?.description ?? "somebody else"); this capture is fenced",
+                    hint: "what it had not archived is kept in its spool")
+            }
+            try change(&head)
+        }
+    }
+
+    /// Gives the timeline back.
+    package func release() throws(AsofError) {
+        _ = try publish { head throws(AsofError) in head.holder = nil }
+    }
+}
+
+extension Head {
+    /// Appends a segment that follows the last one; one that is there already (a repeated publication) changes nothing.
+    package mutating func append(_ segment: SealedObject) throws(AsofError) {
+        if segments.last?.id == segment.id || segments.contains(where: { $0.id == segment.id }) { return }
+        guard segment.first == last.next else {
+            throw AsofError(
+                .failure, "segment \(segment.first)-\(segment.last) does not follow transaction \(last)",
+                hint: "two captures wrote to one timeline; the spool of this one is kept")
+        }
+        segments.append(segment)
+        capturedUntil = max(capturedUntil, segment.lastTime)
+    }
+}

@@ -1,0 +1,179 @@
+package import AsofCore
+package import AsofFormat
+internal import AsofFrame
+internal import FoundationEssentials
+
+/// A timeline's one changing object: everything that a view needs to find the rest.
+package struct Head: Hashable, Sendable {
+    /// One per appender's life; in the name of everything it writes.
+    package var epoch: UInt64
+    /// Who appends now; nil: nobody.
+    package var holder: Holder?
+    /// Everything up to here is in the segments: nothing happened between the last transaction and this moment.
+    package var capturedUntil: Instant
+    /// The first recoverable state: the end of the first scan. Nil until there is one.
+    package var first: CutPoint?
+    /// Oldest first.
+    package var bases: [SealedObject]
+    /// Oldest first, without holes between their transactions.
+    package var segments: [SealedObject]
+    package var gaps: [Gap]
+    /// Set while a capture that starts compares the directory with the log: what comes after this cut is not known to be exact yet.
+    package var unsettledSince: CutPoint?
+
+    package init() {
+        epoch = 0
+        capturedUntil = .distantPast
+        bases = []
+        segments = []
+        gaps = []
+    }
+
+    /// The newest transaction that is archived.
+    package var last: LSN { segments.last?.last ?? .zero }
+    /// The newest transaction that is a recoverable state for sure.
+    package var lastExact: LSN { unsettledSince.map { min($0.lsn, last) } ?? last }
+    package var lastTime: Instant { segments.last?.lastTime ?? .distantPast }
+    package var highestInode: InodeNumber { segments.last?.highestInode ?? .root }
+
+    /// Bytes of all objects that the head reaches.
+    package var storedBytes: UInt64 { (bases + segments).reduce(0) { $0 &+ $1.size } }
+}
+
+/// A transaction and its time.
+package struct CutPoint: Hashable, Sendable {
+    package var lsn: LSN
+    package var time: Instant
+    package init(lsn: LSN, time: Instant) {
+        self.lsn = lsn
+        self.time = time
+    }
+}
+
+/// An interval in which changes were not captured. The states at both ends are exact, those between are unknown.
+package struct Gap: Hashable, Sendable {
+    /// The last exact state before.
+    package var after: CutPoint
+    /// The first exact state behind; its transactions brought the log up to date.
+    package var before: CutPoint
+    package var reason: String
+
+    package init(after: CutPoint, before: CutPoint, reason: String) {
+        self.after = after
+        self.before = before
+        self.reason = reason
+    }
+}
+
+/// Who holds a timeline: enough to tell whether it is still alive, and to name it.
+package struct Holder: Hashable, Sendable, Codable {
+    package var host: String
+    package var process: Int32
+    /// Field 22 of /proc/<pid>/stat: a process number that was given again has another.
+    package var started: UInt64
+    package var boot: String
+    package var since: String
+
+    package init(host: String, process: Int32, started: UInt64, boot: String, since: String) {
+        self.host = host
+        self.process = process
+        self.started = started
+        self.boot = boot
+        self.since = since
+    }
+
+    package var description: String { "process \(process) on \(host), since \(since)" }
+}
+
+extension Head {
+    private struct Document: Codable {
+        var format: Int
+        var epoch: UInt64
+        var holder: Holder?
+        var capturedUntil: Int64
+        var first: Point?
+        var bases: [Object]
+        var segments: [Object]
+        var gaps: [GapDocument]
+        var unsettledSince: Point?
+    }
+
+    private struct Point: Codable {
+        var lsn: UInt64
+        var time: Int64
+        init(_ point: CutPoint) { lsn = point.lsn.rawValue; time = point.time.nanoseconds }
+        var point: CutPoint { CutPoint(lsn: LSN(lsn), time: Instant(nanoseconds: time)) }
+    }
+
+    private struct GapDocument: Codable {
+        var after: Point
+        var before: Point
+        var reason: String
+    }
+
+    private struct Object: Codable {
+        var first: UInt64
+        var last: UInt64
+        var times: [Int64]
+        var epoch: UInt64
+        var id: String
+        var size: UInt64
+        var hash: String
+        var tail: [UInt64]
+        var inode: UInt64
+
+        init(_ object: SealedObject) {
+            first = object.first.rawValue
+            last = object.last.rawValue
+            times = [object.firstTime.nanoseconds, object.lastTime.nanoseconds]
+            epoch = object.epoch
+            id = object.id.description
+            size = object.size
+            hash = hex(object.hash)
+            tail = [object.tailOffset, UInt64(object.tailLength)]
+            inode = object.highestInode.rawValue
+        }
+
+        func sealed(name: String) throws(AsofError) -> SealedObject {
+            guard let id = ObjectID(hex: id), let hash = AsofRepository.bytes(hex: hash), hash.count == 32, times.count == 2,
+                tail.count == 2, let length = UInt32(exactly: tail[1]), first >= 1, last >= first
+            else { throw AsofError(.damaged, "\(name) is damaged: it describes an object that cannot be") }
+            return SealedObject(
+                first: LSN(first), last: LSN(last), firstTime: Instant(nanoseconds: times[0]),
+                lastTime: Instant(nanoseconds: times[1]), epoch: epoch, id: id, size: size, hash: hash, tailOffset: tail[0],
+                tailLength: length, highestInode: InodeNumber(inode))
+        }
+    }
+
+    package func encode(key: [UInt8]?) throws(AsofError) -> [UInt8] {
+        let document = Document(
+            format: 1, epoch: epoch, holder: holder, capturedUntil: capturedUntil.nanoseconds, first: first.map(Point.init),
+            bases: bases.map(Object.init), segments: segments.map(Object.init),
+            gaps: gaps.map { GapDocument(after: Point($0.after), before: Point($0.before), reason: $0.reason) },
+            unsettledSince: unsettledSince.map(Point.init))
+        return SignedDocument.seal(try JSONText.encode(document), key: key)
+    }
+
+    package init(decoding bytes: [UInt8], key: [UInt8]?, name: String) throws(AsofError) {
+        let json = try SignedDocument.open(bytes, key: key, name: name)
+        // Before anything else: a later format may have other fields.
+        struct Version: Codable { var format: Int }
+        let version = try JSONText.decode(Version.self, json, name: name).format
+        guard version == 1 else {
+            throw AsofError(.failure, "\(name) has format \(version), this program knows format 1", hint: "use a newer release of asof")
+        }
+        let document = try JSONText.decode(Document.self, json, name: name)
+        self.init()
+        epoch = document.epoch
+        holder = document.holder
+        capturedUntil = Instant(nanoseconds: document.capturedUntil)
+        first = document.first?.point
+        unsettledSince = document.unsettledSince?.point
+        for object in document.bases { bases.append(try object.sealed(name: name)) }
+        for object in document.segments { segments.append(try object.sealed(name: name)) }
+        for gap in document.gaps { gaps.append(Gap(after: gap.after.point, before: gap.before.point, reason: gap.reason)) }
+        for (older, newer) in zip(segments, segments.dropFirst()) where older.last.next != newer.first {
+            throw AsofError(.damaged, "\(name) is damaged: transactions between \(older.last) and \(newer.first) are missing")
+        }
+    }
+}
