@@ -26,6 +26,8 @@ let package = Package(
         .target(name: "AsofFormat", dependencies: ["AsofCore", "AsofFrame"]),
         .target(name: "AsofStore", dependencies: ["AsofCore", "AsofSystem", "CLinux"]),
         .target(name: "AsofRepository", dependencies: ["AsofCore", "AsofFormat", "AsofFrame", "AsofStore", "AsofSystem"]),
+        .target(name: "AsofFileSystem", dependencies: ["AsofCore"]),
+        .target(name: "AsofView", dependencies: ["AsofCore", "AsofFileSystem", "AsofFormat", "AsofFrame", "AsofRepository", "AsofStore", "AsofSystem"]),
 
         // Mutations and random histories in numbers that need a release binary.
 

@@ -1,0 +1,207 @@
+package import AsofCore
+internal import AsofFormat
+package import AsofRepository
+internal import AsofSystem
+
+/// The directory at a cut, read-only, resolved lazily: a base, the segments above it, and the part of the cut's own segment.
+/// Holds no file's state; safe from many threads.
+package final class View: Sendable {
+    package let cut: Cut
+    package let timeline: String
+    private let reader: ObjectReader
+    /// Newest first.
+    private let layers: [any Layer]
+    private let chunks = TwoGenerationCache<ChunkKey, ResolvedChunk>(limit: 4 << 20)
+    private let objects = Lock<ObjectTable>(ObjectTable())
+
+    private struct ChunkKey: Hashable {
+        var inode: InodeNumber
+        var chunk: UInt64
+    }
+
+    /// A chunk's extents, their object numbers those of the view's own table.
+    private struct ResolvedChunk: Sendable {
+        var map: ExtentMap
+    }
+
+    private struct ObjectTable {
+        var references: [ObjectReference] = []
+        var numbers: [ObjectReference: UInt32] = [:]
+    }
+
+    /// Reads the tails of the runs involved and, for a cut inside a segment, the operations up to it.
+    package init(_ cut: Cut, of timeline: Timeline, head: Head, reader: ObjectReader) throws(AsofError) {
+        self.cut = cut
+        self.timeline = timeline.name
+        self.reader = reader
+        var layers: [any Layer] = []
+        var below = cut.lsn
+        if let segment = head.segments.first(where: { $0.first <= cut.lsn && cut.lsn < $0.last }) {
+            // A base can end inside what this segment holds only at its end: bases are made at segments' ends.
+            layers.append(try Self.replay(segment, upTo: cut.lsn, timeline: timeline, reader: reader))
+            below = segment.first.previous
+        }
+        for run in try timeline.layers(upTo: below, head: head, reader: reader) { layers.append(RunLayer(run)) }
+        self.layers = layers
+    }
+
+    private static func replay(
+        _ segment: SealedObject, upTo lsn: LSN, timeline: Timeline, reader: ObjectReader
+    ) throws(AsofError) -> ReplayedLayer {
+        let name = ObjectName.segment(timeline.name, first: segment.first, last: segment.last, epoch: segment.epoch)
+        let tail = try reader.tail(of: segment, name: name)
+        let changes = ChangeSet()
+        for group in tail.groups where group.first <= lsn {
+            let table = try reader.operations(group, of: name, segment.id)
+            do throws(FormatError) {
+                let layout = try PayloadLayout(table.transactions)
+                changes.apply(
+                    table.transactions, layout: layout, frames: try table.frames(endingAt: group.tableOffset), object: 0, upTo: lsn)
+            } catch {
+                throw AsofError(.damaged, "\(name) is damaged: transactions \(group.first)-\(group.last): \(error.description)")
+            }
+        }
+        return ReplayedLayer(changes, objects: tail.objects)
+    }
+
+    /// Nil: there is no such inode in the directory.
+    package func attributes(of inode: InodeNumber) throws(AsofError) -> Attributes? {
+        for layer in layers where layer.knows(inode) {
+            if let found = try layer.inode(inode) { return found.attributes.links == 0 ? nil : found.attributes }
+        }
+        return nil
+    }
+
+    package func entry(_ name: Name, in parent: InodeNumber) throws(AsofError) -> InodeNumber? {
+        for layer in layers where layer.knows(parent) {
+            if let found = try layer.entry(parent, name) { return found }
+        }
+        return nil
+    }
+
+    /// All names of a directory, sorted.
+    package func entries(of directory: InodeNumber) throws(AsofError) -> [(name: Name, inode: InodeNumber)] {
+        let merged = try newest(directory) { layer, body throws(AsofError) in try layer.entries(directory, body) }
+        return merged.map { (name: $0.key, inode: $0.value) }.sorted { $0.name < $1.name }
+    }
+
+    /// All extended attributes of an inode.
+    package func extendedAttributes(of inode: InodeNumber) throws(AsofError) -> [Name: [UInt8]] {
+        try newest(inode) { layer, body throws(AsofError) in try layer.extendedAttributes(inode, body) }
+    }
+
+    package func symbolicLink(_ inode: InodeNumber) throws(AsofError) -> [UInt8]? {
+        for layer in layers where layer.knows(inode) {
+            if let target = try layer.symbolicLink(inode) { return target }
+        }
+        return nil
+    }
+
+    /// The newest word on each name, over all layers; removed names left out.
+    private func newest<Value>(
+        _ inode: InodeNumber, _ scan: (any Layer, _ body: (Name, Value?) -> Void) throws(AsofError) -> Void
+    ) throws(AsofError) -> [Name: Value] {
+        var merged: [Name: Value?] = [:]
+        for layer in layers where layer.knows(inode) {
+            try scan(layer) { name, value in
+                if merged[name] == nil { merged[name] = .some(value) }
+            }
+        }
+        return merged.compactMapValues { $0 }
+    }
+
+    /// Fills `buffer` with the file's bytes from `offset`; `size` is the file's. Returns the count: fewer only at the end of the file.
+    package func read(
+        _ inode: InodeNumber, size: UInt64, offset: UInt64, into buffer: UnsafeMutableRawBufferPointer
+    ) throws(AsofError) -> Int {
+        guard offset < size else { return 0 }
+        let count = Int(min(UInt64(buffer.count), size - offset))
+        let end = offset + UInt64(count)
+        var position = offset
+        while position < end {
+            let index = Chunk.index(of: position)
+            let range = position..<min(end, Chunk.range(index).upperBound)
+            let map = try resolved(inode, chunk: index, size: size).map
+            try fill(buffer, from: map, range, base: offset)
+            position = range.upperBound
+        }
+        return count
+    }
+
+    private func fill(
+        _ buffer: UnsafeMutableRawBufferPointer, from map: ExtentMap, _ range: Range<UInt64>, base: UInt64
+    ) throws(AsofError) {
+        var position = range.lowerBound
+        func zero(upTo end: UInt64) {
+            guard end > position else { return }
+            buffer[Int(position - base)..<Int(end - base)].initializeMemory(as: UInt8.self, repeating: 0)
+            position = end
+        }
+        for extent in map.overlapping(range) {
+            zero(upTo: extent.start)
+            guard !extent.isZero else {
+                zero(upTo: extent.end)
+                continue
+            }
+            let object = objects.withLock { $0.references[Int(extent.object)] }
+            let frame = try reader.payload(object, at: extent.frameOffset, length: extent.frameLength)
+            let skip = Int(extent.skip)
+            let length = Int(extent.length)
+            guard skip + length <= frame.count else {
+                throw AsofError(
+                    .damaged,
+                    "\(ObjectName.of(object)) is damaged: the frame at \(extent.frameOffset) holds \(frame.count) bytes, \(skip + length) are needed")
+            }
+            let target = UnsafeMutableRawBufferPointer(rebasing: buffer[Int(position - base)..<Int(position - base) + length])
+            frame.withUnsafeBytes { target.copyMemory(from: UnsafeRawBufferPointer(rebasing: $0[skip..<skip + length])) }
+            position = extent.end
+        }
+        zero(upTo: range.upperBound)
+    }
+
+    /// Where each byte of a chunk is: the newest layer first, until everything below the file's size is known; what a layer erased
+    /// hides what is older.
+    private func resolved(_ inode: InodeNumber, chunk: UInt64, size: UInt64) throws(AsofError) -> ResolvedChunk {
+        try chunks.value(for: ChunkKey(inode: inode, chunk: chunk)) { () throws(AsofError) in
+            let bounds = Chunk.range(chunk)
+            var wanted = [bounds.lowerBound..<min(bounds.upperBound, size)]
+            var map = ExtentMap()
+            for layer in self.layers where layer.knows(inode) {
+                if let found = try layer.chunk(inode, chunk) {
+                    let renumbered = self.renumbered(found, layer.objects)
+                    var rest: [Range<UInt64>] = []
+                    for range in wanted {
+                        for extent in renumbered.overlapping(range) { map.overwrite(extent) }
+                        rest.append(contentsOf: renumbered.gaps(in: range))
+                    }
+                    wanted = rest
+                }
+                if wanted.isEmpty { break }
+                if let erased = try layer.inode(inode)?.erased { wanted = erased.removed(from: wanted) }
+                if wanted.isEmpty { break }
+            }
+            return (ResolvedChunk(map: map), map.extents.count * MemoryLayout<Extent>.stride + 128)
+        }
+    }
+
+    private func renumbered(_ map: ExtentMap, _ table: [ObjectReference]) -> ExtentMap {
+        objects.withLock { known in
+            var result = ExtentMap()
+            for extent in map.extents {
+                var copy = extent
+                if !extent.isZero {
+                    let reference = table[Int(extent.object)]
+                    if let number = known.numbers[reference] {
+                        copy.object = number
+                    } else {
+                        copy.object = UInt32(known.references.count)
+                        known.numbers[reference] = copy.object
+                        known.references.append(reference)
+                    }
+                }
+                result.overwrite(copy)
+            }
+            return result
+        }
+    }
+}
