@@ -15,6 +15,7 @@ let package = Package(
     targets: [
         // C libraries from Debian, each only a module map and a shim.
         .systemLibrary(name: "CCrypto", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),  // hashes, AES-GCM, HKDF
+        .systemLibrary(name: "CFuse3", pkgConfig: "fuse3", providers: [.apt(["libfuse3-dev"])]),  // mounts
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),  // gzip frames
         .systemLibrary(name: "CZstd", pkgConfig: "libzstd", providers: [.apt(["libzstd-dev"])]),  // zstd frames
         .target(name: "CLinux"),
@@ -28,6 +29,7 @@ let package = Package(
         .target(name: "AsofRepository", dependencies: ["AsofCore", "AsofFormat", "AsofFrame", "AsofStore", "AsofSystem"]),
         .target(name: "AsofFileSystem", dependencies: ["AsofCore"]),
         .target(name: "AsofView", dependencies: ["AsofCore", "AsofFileSystem", "AsofFormat", "AsofFrame", "AsofRepository", "AsofStore", "AsofSystem"]),
+        .target(name: "AsofFuse", dependencies: ["AsofCore", "AsofFileSystem", "AsofSystem", "CFuse3", "CLinux"]),
 
         // Mutations and random histories in numbers that need a release binary.
 

@@ -1,0 +1,38 @@
+internal import AsofSystem
+
+/// What this thread's mount namespace holds, read from `/proc/thread-self/mountinfo`: it asks no file system anything, so a dead or
+/// busy mount cannot block it.
+enum MountTable {
+    /// "major:minor" of the topmost mount at `path` (absolute, without links); nil where there is none or /proc is not there.
+    static func device(at path: String) -> String? {
+        guard let bytes = try? SystemCall.readAll(path: "/proc/thread-self/mountinfo") else { return nil }
+        return device(at: Array(path.utf8), in: bytes)
+    }
+
+    /// The same in a given table. A line: `36 35 98:0 /root /mount\040point rw … - type source options`.
+    static func device(at path: [UInt8], in table: [UInt8]) -> String? {
+        var found: String?
+        for line in table.split(separator: UInt8(ascii: "\n")) {
+            let fields = line.split(separator: UInt8(ascii: " "), maxSplits: 5, omittingEmptySubsequences: false)
+            // A later line lies on top of an earlier one.
+            if fields.count >= 5, unescaped(fields[4]) == path { found = String(decoding: fields[2], as: UTF8.self) }
+        }
+        return found
+    }
+
+    /// Space, tab, newline and backslash stand there as a backslash and three octal digits.
+    private static func unescaped(_ field: ArraySlice<UInt8>) -> [UInt8] {
+        var result: [UInt8] = []
+        var rest = field
+        while let byte = rest.popFirst() {
+            let digits = rest.prefix(3)
+            guard byte == UInt8(ascii: "\\"), digits.count == 3, digits.allSatisfy({ (0x30...0x37).contains($0) }) else {
+                result.append(byte)
+                continue
+            }
+            result.append(digits.reduce(0) { $0 &* 8 &+ ($1 &- 0x30) })
+            rest = rest.dropFirst(3)
+        }
+        return result
+    }
+}
