@@ -31,10 +31,17 @@ let package = Package(
         .target(name: "AsofView", dependencies: ["AsofCore", "AsofFileSystem", "AsofFormat", "AsofFrame", "AsofRepository", "AsofStore", "AsofSystem"]),
         .target(name: "AsofFuse", dependencies: ["AsofCore", "AsofFileSystem", "AsofSystem", "CFuse3", "CLinux"]),
 
+        .target(name: "AsofTestSupport", dependencies: ["AsofCore", "AsofFileSystem", "AsofFormat", "AsofFrame", "AsofFuse", "AsofRepository", "AsofStore", "AsofSystem", "AsofView", "CLinux"]),
         // Mutations and random histories in numbers that need a release binary.
+        .executableTarget(name: "asof-mutations", dependencies: ["AsofTestSupport"]),
 
+        .testTarget(name: "AsofFormatTests", dependencies: ["AsofCore", "AsofFormat", "AsofFrame", "AsofTestSupport"]),
+        .testTarget(name: "AsofRepositoryTests", dependencies: ["AsofCore", "AsofFormat", "AsofFrame", "AsofRepository", "AsofStore", "AsofTestSupport", "AsofView"]),
+        .testTarget(name: "AsofFuseTests", dependencies: ["AsofCore", "AsofFileSystem", "AsofFuse", "AsofSystem", "AsofTestSupport", "CLinux"]),
 
         .testTarget(name: "AsofFrameTests", dependencies: ["AsofCore", "AsofFrame", "CZlib", "CZstd"]),
+        .testTarget(name: "AsofStoreTests", dependencies: ["AsofCore", "AsofStore", "AsofSystem", "AsofTestSupport"]),
+        .testTarget(name: "AsofSystemTests", dependencies: ["AsofCore", "AsofSystem", "AsofTestSupport", "CLinux"]),
         .testTarget(name: "AsofCoreTests", dependencies: ["AsofCore"]),
         .testTarget(name: "AsofCommandLineTests", dependencies: ["AsofCommandLine", "AsofCore"]),
     ],

@@ -1,0 +1,61 @@
+import Testing
+
+@testable import AsofFuse
+
+@Suite("What is read beside libfuse")
+struct DecodingTests {
+    private static let table = Array(
+        """
+        22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
+        60 22 0:51 / /mnt/a\\040b rw - fuse.asof asof rw
+        61 22 0:52 / /mnt/twice rw - fuse.asof asof rw
+        62 61 0:53 / /mnt/twice rw - fuse.asof asof rw
+        63 22 0:54 / /mnt/tail\\04 rw - fuse.asof asof rw
+        broken line
+
+        """.utf8)
+
+    @Test(arguments: [
+        ("/", "254:0"),
+        ("/mnt/a b", "0:51"),
+        // The later one lies on top.
+        ("/mnt/twice", "0:53"),
+        // An escape that is cut short stands for itself.
+        ("/mnt/tail\\04", "0:54"),
+        ("/mnt", nil),
+        ("", nil),
+    ] as [(String, String?)])
+    func `the mount table knows the topmost mount`(path: String, device: String?) {
+        #expect(MountTable.device(at: Array(path.utf8), in: Self.table) == device)
+    }
+
+    /// A request with one 32-bit word set behind the header of 40 bytes.
+    private static func request(_ opcode: UInt32, wordAt offset: Int, _ value: UInt32, length: Int = 104) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: length)
+        bytes.withUnsafeMutableBytes { buffer in
+            buffer.storeBytes(of: opcode, toByteOffset: 4, as: UInt32.self)
+            if offset + 4 <= length { buffer.storeBytes(of: value, toByteOffset: offset, as: UInt32.self) }
+        }
+        return bytes
+    }
+
+    @Test(arguments: [
+        (16, 60, 1 << 2),  // write: write_flags
+        (4, 40, 1 << 11),  // setattr: valid
+        (14, 44, 1),  // open: open_flags
+        (35, 52, 1),  // create: open_flags
+    ] as [(UInt32, Int, UInt32)])
+    func `the wish to clear privileges is found, and nothing else is taken for it`(opcode: UInt32, offset: Int, bit: UInt32) {
+        func clears(_ bytes: [UInt8]) -> Bool { bytes.withUnsafeBytes { RawRequest($0).clearsPrivileges } }
+        #expect(clears(Self.request(opcode, wordAt: offset, bit)))
+        #expect(!clears(Self.request(opcode, wordAt: offset, ~bit)))
+        #expect(!clears(Self.request(15, wordAt: offset, bit)))
+        for length in 8...offset + 3 { #expect(!clears(Self.request(opcode, wordAt: offset, bit, length: length))) }
+    }
+
+    @Test
+    func `option texts escape what libfuse would split at`() {
+        let options = MountOptions(allowOther: true, fileSystemName: "a,b\\c", subtype: "x")
+        #expect(options.optionText(isReadOnly: true) == "fsname=a\\,b\\\\c,subtype=x,default_permissions,allow_other,ro")
+    }
+}

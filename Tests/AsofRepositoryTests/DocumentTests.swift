@@ -1,0 +1,101 @@
+import AsofCore
+import AsofFormat
+import AsofFrame
+import AsofRepository
+import AsofStore
+import AsofTestSupport
+import Testing
+
+@Suite("asof.json and head.json")
+struct DocumentTests {
+    private let key = [UInt8](repeating: 9, count: 32)
+
+    private func error(_ body: () throws(AsofError) -> Void) -> AsofError? {
+        do throws(AsofError) {
+            try body()
+            return nil
+        } catch { return error }
+    }
+
+    private func example(isEncrypted: Bool) throws -> RecordedHistory {
+        try RecordedHistory(.init(seed: 3, transactions: 14, isEncrypted: isEncrypted))
+    }
+
+    @Test(arguments: [false, true])
+    func `flipped bits and missing bytes are noticed`(isEncrypted: Bool) throws {
+        let history = try example(isEncrypted: isEncrypted)
+        for name in [ObjectName.configuration, ObjectName.head("main")] {
+            let good = try #require(try history.store.get(name)?.bytes)
+            // One bit of every third byte, and every eleventh truncation: the release campaign does them all.
+            var damaged = stride(from: 0, to: good.count, by: 11).map { Array(good[..<$0]) } + [Array(good.dropLast())]
+            for index in stride(from: 0, to: good.count, by: 3) {
+                var copy = good
+                copy[index] ^= 1 << UInt8(index % 8)
+                damaged.append(copy)
+            }
+            for bytes in damaged {
+                try history.store.put(name, bytes)
+                let found = error { () throws(AsofError) in _ = try history.reopened().head() }
+                #expect(found?.code == .damaged)
+                #expect(found?.message.contains(name) == true, "\(String(describing: found))")
+            }
+            try history.store.put(name, good)
+        }
+        #expect(try history.reopened().head() == history.head)
+    }
+
+    @Test(arguments: [#"{"format":2}"#, #"{"format":2,"epoch":"in other words"}"#])
+    func `a later format is refused with a hint, whatever else is in it`(json: String) {
+        for key in [nil, key] {
+            let head = error { () throws(AsofError) in
+                _ = try Head(decoding: SignedDocument.seal(Array(json.utf8), key: key), key: key, name: "head.json")
+            }
+            #expect(head?.code == .failure && head?.hint?.contains("newer") == true, "\(String(describing: head))")
+        }
+        let configuration = error { () throws(AsofError) in
+            _ = try RepositoryConfiguration(decoding: SignedDocument.seal(Array(json.utf8), key: nil), name: "asof.json")
+        }
+        #expect(configuration?.code == .failure && configuration?.hint?.contains("newer") == true)
+    }
+
+    private func configuration(requires: [String], slots: [[UInt8]]) throws -> [UInt8] {
+        try RepositoryConfiguration(
+            id: .random(), created: Instant(nanoseconds: 0), compression: .none, requiredFeatures: requires, optionalFeatures: ["unheard-of"],
+            keySlots: slots
+        ).encode()
+    }
+
+    @Test func `an unknown required feature is named, an unknown optional one is not minded`() throws {
+        let bytes = try configuration(requires: ["time-travel"], slots: [])
+        let found = error { () throws(AsofError) in _ = try RepositoryConfiguration(decoding: bytes, name: "asof.json") }
+        #expect(found?.message.contains("time-travel") == true && found?.hint?.contains("newer") == true)
+        let plain = try configuration(requires: [], slots: [])
+        #expect(error { () throws(AsofError) in _ = try RepositoryConfiguration(decoding: plain, name: "asof.json") } == nil)
+    }
+
+    @Test func `encryption without a key slot, or a slot without encryption, is damage`() throws {
+        for bytes in [try configuration(requires: ["aes-256-gcm"], slots: []), try configuration(requires: [], slots: [[1]])] {
+            let found = error { () throws(AsofError) in _ = try RepositoryConfiguration(decoding: bytes, name: "asof.json") }
+            #expect(found?.code == .damaged)
+        }
+    }
+
+    @Test func `the wrong key, and none, are refused`() throws {
+        let history = try example(isEncrypted: true)
+        for key in [nil, UserKey(bytes: [UInt8](repeating: 8, count: 32))] {
+            let found = error { () throws(AsofError) in _ = try Repository.open(history.store, key: key) }
+            #expect(found?.code == .key)
+            #expect(found?.hint != nil)
+        }
+    }
+
+    @Test func `a head that was signed with another key, or only hashed, is refused`() throws {
+        let history = try example(isEncrypted: true)
+        for other in [nil, key] {
+            try history.store.put(ObjectName.head("main"), try history.head.encode(key: other))
+            let found = error { () throws(AsofError) in _ = try history.reopened().head() }
+            #expect(found?.code == .damaged)
+            #expect(found?.message.contains("head.json") == true)
+        }
+    }
+}
