@@ -29,12 +29,16 @@ let package = Package(
         .target(name: "AsofRepository", dependencies: ["AsofCore", "AsofFormat", "AsofFrame", "AsofStore", "AsofSystem"]),
         .target(name: "AsofFileSystem", dependencies: ["AsofCore"]),
         .target(name: "AsofView", dependencies: ["AsofCore", "AsofFileSystem", "AsofFormat", "AsofFrame", "AsofRepository", "AsofStore", "AsofSystem"]),
+        .target(name: "AsofCapture", dependencies: ["AsofCore", "AsofFileSystem", "AsofFormat", "AsofFrame", "AsofRepository", "AsofStore", "AsofSystem", "AsofView", "CLinux"]),
         .target(name: "AsofFuse", dependencies: ["AsofCore", "AsofFileSystem", "AsofSystem", "CFuse3", "CLinux"]),
+        .target(name: "AsofCommands", dependencies: ["AsofCapture", "AsofCommandLine", "AsofCore", "AsofFileSystem", "AsofFormat", "AsofFrame", "AsofFuse", "AsofRepository", "AsofStore", "AsofSystem", "AsofView", "CLinux"]),
+        .executableTarget(name: "asof", dependencies: ["AsofCommands"]),
 
         .target(name: "AsofTestSupport", dependencies: ["AsofCore", "AsofFileSystem", "AsofFormat", "AsofFrame", "AsofFuse", "AsofRepository", "AsofStore", "AsofSystem", "AsofView", "CLinux"]),
         // Mutations and random histories in numbers that need a release binary.
         .executableTarget(name: "asof-mutations", dependencies: ["AsofTestSupport"]),
 
+        .testTarget(name: "AsofCaptureTests", dependencies: ["AsofCapture", "AsofCommands", "AsofCore", "AsofFrame", "AsofRepository", "AsofStore", "AsofSystem", "AsofTestSupport"]),
         .testTarget(name: "AsofFormatTests", dependencies: ["AsofCore", "AsofFormat", "AsofFrame", "AsofTestSupport"]),
         .testTarget(name: "AsofRepositoryTests", dependencies: ["AsofCore", "AsofFormat", "AsofFrame", "AsofRepository", "AsofStore", "AsofTestSupport", "AsofView"]),
         .testTarget(name: "AsofFuseTests", dependencies: ["AsofCore", "AsofFileSystem", "AsofFuse", "AsofSystem", "AsofTestSupport", "CLinux"]),

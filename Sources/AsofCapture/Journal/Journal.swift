@@ -1,0 +1,285 @@
+internal import AsofCore
+internal import AsofFormat
+internal import AsofSystem
+internal import CLinux
+internal import Glibc
+
+/// The write-ahead log of a recorder: survives `kill -9` as it is, and a power cut up to the last `synchronize`.
+///
+/// A change is three steps: `begin` writes its intent (with the bytes of a write), the caller changes the directory, `commit` gives it its
+/// LSN and time. Intents are written side by side; commits one after the other, so everything below a given LSN is whole when its commit
+/// returns. Records lie in mapped files of 8 MiB, one after the other; a record never spans two.
+///
+/// Concurrency: `order` guards the end of the log, LSNs and times, and is held for a copy of some 100 bytes; `syncing` is held across
+/// fdatasync and taken before `order`. A reader (the sealer) follows behind `end`, which is published after a record's header is written.
+final class Journal: Sendable {
+    /// Where a record stands: file sequence × file length + offset.
+    typealias Position = UInt64
+
+    private struct Order {
+        var file: JournalFile
+        /// Where the next record goes.
+        var offset: Int
+        var lastLSN: LSN
+        var lastTime: Instant
+        /// Intents whose outcome is not yet sealed, by file: such a file must stay.
+        var unsealedIntents: [UInt64: Int] = [:]
+        /// Files that hold something, oldest first; the last is `file`.
+        var files: [JournalFile]
+        var failure: AsofError?
+        /// Bytes appended since the journal was opened.
+        var appended: UInt64 = 0
+    }
+
+    private struct Spares {
+        /// Made ahead or no longer needed; each gets its number when it is taken.
+        var files: [JournalFile] = []
+        var made = 0
+    }
+
+    private static let sparesKept = 2
+
+    let folder: String
+    private let boot: String
+    private let order: Lock<Order>
+    private let spares: Monitor<Spares>
+    private let syncing: Lock<Position>
+    private let clock: @Sendable () -> Instant
+
+    /// An intent that was begun: where its bytes are, for the commit and for copying the payload.
+    struct Intent {
+        fileprivate var file: JournalFile
+        fileprivate var offset: Int
+        fileprivate var length: Int
+        var position: Position { file.sequence * UInt64(JournalFile.length) + UInt64(offset) }
+    }
+
+    /// Goes on behind what `recovered` holds. `lastLSN`, `lastTime`: of the newest transaction anywhere (journal, spool, repository).
+    init(
+        folder: String, recovered: RecoveredJournal, lastLSN: LSN, lastTime: Instant,
+        clock: @escaping @Sendable () -> Instant = SystemClock.now
+    ) throws(AsofError) {
+        self.folder = folder
+        self.clock = clock
+        do throws(Errno) {
+            boot = try SystemClock.bootIdentifier()
+            let sequence = recovered.nextSequence
+            let file = try JournalFile.create(in: folder, sequence: sequence, boot: boot)
+            order = Lock(
+                Order(
+                    file: file, offset: JournalFile.headerLength, lastLSN: lastLSN, lastTime: lastTime,
+                    files: recovered.files + [file]))
+            spares = Monitor(Spares())
+            syncing = Lock(sequence * UInt64(JournalFile.length))
+        } catch {
+            throw AsofError(error, "cannot make a journal file in \(folder)")
+        }
+    }
+
+    // MARK: Appending
+
+    /// Writes the intent to change `inodes`; `payload` is what a write is about to write.
+    func begin(_ inodes: [InodeNumber], payload: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)) throws(AsofError) -> Intent {
+        CrashPoint.reach("journal.intent.before")
+        let head = JournalCodec.intentHeader(inodes)
+        let length = JournalRecord.headerLength + head.count + payload.count
+        let intent = try order.withLock { order throws(AsofError) in
+            try reserve(length, &order)
+            let intent = Intent(file: order.file, offset: order.offset, length: length)
+            place(.intent, length, &order)
+            order.unsealedIntents[order.file.sequence, default: 0] += 1
+            return intent
+        }
+        CrashPoint.reach("journal.intent.reserved")
+        let body = intent.file.base + intent.offset + JournalRecord.headerLength
+        head.withUnsafeBytes { if let start = $0.baseAddress { body.copyMemory(from: start, byteCount: $0.count) } }
+        if let start = payload.baseAddress { (body + head.count).copyMemory(from: start, byteCount: payload.count) }
+        JournalRecord.complete(intent.file.base, offset: intent.offset, length: length, sequence: intent.file.sequence)
+        CrashPoint.reach("journal.intent.after")
+        return intent
+    }
+
+    /// Logs what was done as the next transaction. The payload of `operations` is the front of the intent's.
+    @discardableResult
+    func commit(_ intent: Intent, _ verb: Verb, _ operations: [Operation]) throws(AsofError) -> LSN {
+        CrashPoint.reach("journal.commit.before")
+        var body = JournalCodec.encodeCommit(verb, intent: intent.position, operations)
+        let length = JournalRecord.headerLength + body.count
+        let lsn = try order.withLock { order throws(AsofError) in
+            try reserve(length, &order)
+            order.lastLSN = order.lastLSN.next
+            order.lastTime = max(clock(), order.lastTime.advanced(byNanoseconds: 1))
+            let lsn = order.lastLSN
+            let time = order.lastTime
+            body.withUnsafeMutableBytes {
+                $0.storeBytes(of: lsn.rawValue.littleEndian, toByteOffset: JournalCodec.lsnOffset, as: UInt64.self)
+                $0.storeBytes(of: time.nanoseconds.littleEndian, toByteOffset: JournalCodec.timeOffset, as: Int64.self)
+            }
+            append(.commit, body, &order)
+            return lsn
+        }
+        CrashPoint.reach("journal.commit.after")
+        return lsn
+    }
+
+    /// The intent came to nothing.
+    func abort(_ intent: Intent) {
+        var writer = ByteWriter(reserving: 8)
+        writer.fixed64(intent.position)
+        order.withLock { order in
+            // A journal that cannot even take this has failed for good; the open intent then costs one comparison at the next start.
+            if (try? reserve(JournalRecord.headerLength + 8, &order)) != nil { append(.abort, writer.bytes, &order) }
+        }
+    }
+
+    /// Makes sure that `length` bytes fit in the current file.
+    private func reserve(_ length: Int, _ order: inout Order) throws(AsofError) {
+        if let failure = order.failure { throw failure }
+        let padded = JournalRecord.padded(length)
+        // 16 bytes stay free behind every record: the place of the header that is not there yet.
+        guard JournalFile.length - order.offset < padded + JournalRecord.headerLength else { return }
+        guard padded + JournalFile.headerLength + JournalRecord.headerLength <= JournalFile.length else {
+            throw AsofError(.failure, "a change of \(length) bytes is too large for the journal")
+        }
+        let next: JournalFile
+        do throws(Errno) {
+            next = try takeSpare(order.file.sequence + 1)
+        } catch {
+            throw AsofError(error, "cannot make a journal file in \(folder)")
+        }
+        if JournalFile.length - order.offset >= JournalRecord.headerLength { place(.end, JournalRecord.headerLength, &order) }
+        order.files.append(next)
+        order.file = next
+        order.offset = JournalFile.headerLength
+    }
+
+    private func append(_ kind: JournalRecord.Kind, _ body: [UInt8], _ order: inout Order) {
+        let offset = order.offset
+        let file = order.file
+        let length = JournalRecord.headerLength + body.count
+        body.withUnsafeBytes {
+            if let start = $0.baseAddress {
+                (file.base + offset + JournalRecord.headerLength).copyMemory(from: start, byteCount: $0.count)
+            }
+        }
+        JournalRecord.complete(file.base, offset: offset, length: length, sequence: file.sequence)
+        place(kind, length, &order)
+    }
+
+    /// Writes a header at the end of the log and moves the end. Behind it there must be no old header: that place is cleared first.
+    private func place(_ kind: JournalRecord.Kind, _ length: Int, _ order: inout Order) {
+        let next = order.offset + JournalRecord.padded(length)
+        if next + JournalRecord.headerLength <= JournalFile.length {
+            (order.file.base + next).storeBytes(of: 0, as: UInt64.self)
+        }
+        JournalRecord.writeHeader(order.file.base, offset: order.offset, kind: kind, length: length, sequence: order.file.sequence)
+        order.offset = next
+        order.appended += UInt64(JournalRecord.padded(length))
+    }
+
+    // MARK: Durability
+
+    /// Makes everything that was committed before the call durable. Concurrent callers share one pass.
+    func synchronize() throws(AsofError) {
+        let target = end
+        try syncing.withLock { synced throws(AsofError) in
+            guard synced < target.position else { return }
+            let (files, now) = order.withLock { ($0.files, endPosition($0)) }
+            CrashPoint.reach("journal.sync.before")
+            for file in files where (file.sequence + 1) * UInt64(JournalFile.length) > synced && file.sequence * UInt64(JournalFile.length) <= now {
+                do throws(Errno) {
+                    try file.descriptor.withRaw { raw throws(Errno) in try SystemCall.syncData(raw) }
+                } catch {
+                    throw AsofError(error, "cannot make \(file.path) durable")
+                }
+            }
+            CrashPoint.reach("journal.sync.after")
+            synced = now
+        }
+    }
+
+    // MARK: Reading behind
+
+    struct End {
+        var position: Position
+        var lsn: LSN
+        var time: Instant
+    }
+
+    private func endPosition(_ order: Order) -> Position { order.file.sequence * UInt64(JournalFile.length) + UInt64(order.offset) }
+
+    /// The end of the log now.
+    var end: End { order.withLock { End(position: endPosition($0), lsn: $0.lastLSN, time: $0.lastTime) } }
+
+    /// The end of the log, with a moment that every later transaction lies behind.
+    func mark() -> End {
+        order.withLock { order in
+            order.lastTime = max(clock(), order.lastTime)
+            return End(position: endPosition(order), lsn: order.lastLSN, time: order.lastTime)
+        }
+    }
+
+    /// The file that holds `position`, while it is kept.
+    func file(at position: Position) -> JournalFile? {
+        let sequence = position / UInt64(JournalFile.length)
+        return order.withLock { $0.files.first { $0.sequence == sequence } }
+    }
+
+    /// The first kept file at or behind `sequence`.
+    func firstFile(from sequence: UInt64) -> JournalFile? { order.withLock { $0.files.first { $0.sequence >= sequence } } }
+
+    /// Files that are kept now.
+    var fileCount: Int { order.withLock { $0.files.count } }
+
+    // MARK: Reuse
+
+    /// Everything before `position` is sealed, and so is the outcome of `settled` intents, counted by file: what is not needed any more may
+    /// be used again.
+    func release(before position: Position, settled: [UInt64: Int]) {
+        let free = order.withLock { order in
+            for (sequence, count) in settled {
+                let rest = (order.unsealedIntents[sequence] ?? 0) - count
+                order.unsealedIntents[sequence] = rest > 0 ? rest : nil
+            }
+            var free: [JournalFile] = []
+            while order.files.count > 1, let first = order.files.first,
+                (first.sequence + 1) * UInt64(JournalFile.length) <= position, order.unsealedIntents[first.sequence] == nil {
+                free.append(order.files.removeFirst())
+            }
+            return free
+        }
+        guard !free.isEmpty else { return }
+        let surplus = spares.withLock { spares in
+            spares.files.append(contentsOf: free)
+            let surplus = Array(spares.files.dropFirst(Self.sparesKept))
+            spares.files.removeLast(surplus.count)
+            return surplus
+        }
+        for file in surplus { try? SystemCall.unlink(file.path) }
+    }
+
+    /// Keeps files ready; to be called again and again by a thread that has the time. Returns after `wait` at the latest.
+    func prepareSpares(wait: Duration) {
+        guard spares.wait(timeout: wait, until: { $0.files.count < Self.sparesKept }) else { return }
+        let number = spares.withLock { spares in
+            spares.made += 1
+            return spares.made
+        }
+        // A disk that is full now says so again when the file is really needed.
+        guard let made = try? JournalFile.createSpare(in: folder, number: number) else { return SystemClock.sleep(wait) }
+        spares.withLock { $0.files.append(made) }
+    }
+
+    private func takeSpare(_ sequence: UInt64) throws(Errno) -> JournalFile {
+        let spare = spares.withLock { $0.files.popLast() }
+        spares.signal()
+        if let spare { return try spare.renumbered(in: folder, sequence: sequence, boot: boot) }
+        return try JournalFile.create(in: folder, sequence: sequence, boot: boot)
+    }
+
+    /// Removes the files: everything in them is archived, and this life ends.
+    func removeFiles() {
+        let files = order.withLock { $0.files } + spares.withLock { $0.files }
+        for file in files { try? SystemCall.unlink(file.path) }
+    }
+}

@@ -1,0 +1,134 @@
+internal import AsofCore
+internal import AsofFormat
+
+/// Bodies of journal records. Read back by the sealer a moment later, or after a crash; never archived.
+enum JournalCodec {
+    /// A commit: what was done, and the intent whose bytes its writes point into.
+    struct Commit {
+        var lsn: LSN
+        var time: Instant
+        var verb: Verb
+        /// Position of the intent's record; `UInt64.max`: none, there is no payload.
+        var intent: UInt64
+        var operations: [Operation]
+    }
+
+    /// An intent: the inodes that are about to change; the payload of a write follows in the record.
+    struct Intent {
+        var inodes: [InodeNumber]
+        /// Where the payload begins in the record's body.
+        var payloadStart: Int
+    }
+
+    /// Lays a commit's body out, but for LSN and time: those are known only inside the order's lock.
+    static func encodeCommit(_ verb: Verb, intent: UInt64, _ operations: [Operation]) -> [UInt8] {
+        var writer = ByteWriter(reserving: 128)
+        writer.fixed64(0)
+        writer.fixed64(0)
+        writer.fixed64(intent)
+        writer.byte(verb.rawValue)
+        writer.varint(operations.count)
+        for operation in operations { encode(operation, into: &writer) }
+        return writer.bytes
+    }
+
+    static let lsnOffset = 0
+    static let timeOffset = 8
+
+    static func decodeCommit(_ body: UnsafeRawBufferPointer) throws(FormatError) -> Commit {
+        var reader = ByteReader(Array(body))
+        let lsn = LSN(try reader.fixed64())
+        let time = Instant(nanoseconds: Int64(bitPattern: try reader.fixed64()))
+        let intent = try reader.fixed64()
+        guard let verb = Verb(rawValue: try reader.byte()) else { throw FormatError("a transaction of unknown kind") }
+        var operations: [Operation] = []
+        for _ in 0..<(try reader.count(unit: 2)) { operations.append(try decode(&reader)) }
+        return Commit(lsn: lsn, time: time, verb: verb, intent: intent, operations: operations)
+    }
+
+    static func intentHeader(_ inodes: [InodeNumber]) -> [UInt8] {
+        var writer = ByteWriter(reserving: 2 + inodes.count * 8)
+        writer.fixed16(UInt16(inodes.count))
+        for inode in inodes { writer.fixed64(inode.rawValue) }
+        return writer.bytes
+    }
+
+    static func decodeIntent(_ body: UnsafeRawBufferPointer) throws(FormatError) -> Intent {
+        var reader = ByteReader(Array(body.prefix(2 + 8 * 65_536)))
+        var inodes: [InodeNumber] = []
+        for _ in 0..<(try reader.fixed16()) { inodes.append(InodeNumber(try reader.fixed64())) }
+        return Intent(inodes: inodes, payloadStart: reader.position)
+    }
+
+    private static func encode(_ operation: Operation, into writer: inout ByteWriter) {
+        switch operation {
+        case .entry(let parent, let name, let target):
+            writer.byte(1)
+            writer.varint(parent.rawValue)
+            writer.string(name.bytes)
+            writer.varint(target?.rawValue ?? 0)
+        case .attributes(let inode, let attributes, let isBorn):
+            writer.byte(isBorn ? 3 : 2)
+            writer.varint(inode.rawValue)
+            writer.varint(UInt64(attributes.mode))
+            writer.varint(UInt64(attributes.links))
+            writer.varint(UInt64(attributes.owner))
+            writer.varint(UInt64(attributes.group))
+            writer.varint(attributes.size)
+            writer.varint(attributes.device)
+            writer.fixed64(UInt64(bitPattern: attributes.modified.nanoseconds))
+            writer.fixed64(UInt64(bitPattern: attributes.changed.nanoseconds))
+        case .write(let inode, let offset, let length):
+            writer.byte(4)
+            writer.varint(inode.rawValue)
+            writer.varint(offset)
+            writer.varint(length)
+        case .truncate(let inode, let size):
+            writer.byte(5)
+            writer.varint(inode.rawValue)
+            writer.varint(size)
+        case .zero(let inode, let offset, let length):
+            writer.byte(6)
+            writer.varint(inode.rawValue)
+            writer.varint(offset)
+            writer.varint(length)
+        case .extendedAttribute(let inode, let name, let value):
+            writer.byte(value == nil ? 8 : 7)
+            writer.varint(inode.rawValue)
+            writer.string(name.bytes)
+            if let value { writer.string(value) }
+        case .symbolicLink(let inode, let target):
+            writer.byte(9)
+            writer.varint(inode.rawValue)
+            writer.string(target)
+        }
+    }
+
+    private static func decode(_ reader: inout ByteReader) throws(FormatError) -> Operation {
+        let tag = try reader.byte()
+        let inode = InodeNumber(try reader.varint())
+        switch tag {
+        case 1:
+            let name = Name(unchecked: try reader.string())
+            let target = try reader.varint()
+            return .entry(parent: inode, name: name, target: target == 0 ? nil : InodeNumber(target))
+        case 2, 3:
+            func narrow() throws(FormatError) -> UInt32 { UInt32(truncatingIfNeeded: try reader.varint()) }
+            let attributes = Attributes(
+                mode: try narrow(), links: try narrow(), owner: try narrow(), group: try narrow(), size: try reader.varint(),
+                device: try reader.varint(), modified: Instant(nanoseconds: Int64(bitPattern: try reader.fixed64())),
+                changed: Instant(nanoseconds: Int64(bitPattern: try reader.fixed64())))
+            return .attributes(inode, attributes, isBorn: tag == 3)
+        case 4:
+            let offset = try reader.varint()
+            guard let length = Int(exactly: try reader.varint()) else { throw FormatError("a write is too long") }
+            return .write(inode, offset: offset, length: length)
+        case 5: return .truncate(inode, size: try reader.varint())
+        case 6: return .zero(inode, offset: try reader.varint(), length: try reader.varint())
+        case 7: return .extendedAttribute(inode, name: Name(unchecked: try reader.string()), value: try reader.string())
+        case 8: return .extendedAttribute(inode, name: Name(unchecked: try reader.string()), value: nil)
+        case 9: return .symbolicLink(inode, target: try reader.string())
+        default: throw FormatError("an operation of unknown kind")
+        }
+    }
+}

@@ -1,0 +1,109 @@
+internal import AsofCore
+internal import AsofFormat
+internal import AsofSystem
+internal import CLinux
+internal import Glibc
+
+/// One file of the journal, mapped: a header of 64 bytes, then records. Used again under a new sequence number once it is not needed.
+///
+///     "ASOFJRN1" | sequence u64 | boot id 36 bytes | 0 … | CRC32C u32 of the 60 bytes before
+final class JournalFile: Sendable {
+    static let length = 8 << 20
+    static let headerLength = 64
+    private static let magic = Array("ASOFJRN1".utf8)
+
+    let sequence: UInt64
+    let boot: String
+    let path: String
+    let mapping: SharedMapping
+    let descriptor: SharedDescriptor
+
+    var base: UnsafeMutableRawPointer { mapping.base }
+
+    private init(sequence: UInt64, boot: String, path: String, mapping: SharedMapping, descriptor: SharedDescriptor) {
+        self.sequence = sequence
+        self.boot = boot
+        self.path = path
+        self.mapping = mapping
+        self.descriptor = descriptor
+    }
+
+    static func name(_ sequence: UInt64) -> String {
+        let digits = String(sequence)
+        return "journal-" + String(repeating: "0", count: max(0, 12 - digits.count)) + digits
+    }
+
+    static func sequence(ofName name: String) -> UInt64? {
+        name.hasPrefix("journal-") ? UInt64(name.dropFirst(8)) : nil
+    }
+
+    /// Makes a file with all its space allocated and its pages present, so that appending neither waits nor fails.
+    static func create(in folder: String, sequence: UInt64, boot: String) throws(Errno) -> JournalFile {
+        try create("\(folder)/\(name(sequence))", sequence: sequence, boot: boot)
+    }
+
+    /// A file made ahead: it gets its number when it is taken.
+    static func createSpare(in folder: String, number: Int) throws(Errno) -> JournalFile {
+        try create("\(folder)/\(sparePrefix)\(number)", sequence: 0, boot: "")
+    }
+
+    static let sparePrefix = "spare-"
+
+    private static func create(_ path: String, sequence: UInt64, boot: String) throws(Errno) -> JournalFile {
+        let opened = try SystemCall.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode: 0o600)
+        do throws(Errno) {
+            try SystemCall.allocate(opened.raw, offset: 0, length: UInt64(length))
+            return try prepare(SharedDescriptor(opened), path: path, sequence: sequence, boot: boot)
+        } catch {
+            try? SystemCall.unlink(path)
+            throw error
+        }
+    }
+
+    /// The same space under a new sequence number. The old content is void from the moment the header is written.
+    func renumbered(in folder: String, sequence: UInt64, boot: String) throws(Errno) -> JournalFile {
+        let path = "\(folder)/\(Self.name(sequence))"
+        try SystemCall.rename(at: AT_FDCWD, self.path, to: AT_FDCWD, path)
+        Self.writeHeader(mapping.base, sequence: sequence, boot: boot)
+        return JournalFile(sequence: sequence, boot: boot, path: path, mapping: mapping, descriptor: descriptor)
+    }
+
+    private static func prepare(
+        _ descriptor: SharedDescriptor, path: String, sequence: UInt64, boot: String
+    ) throws(Errno) -> JournalFile {
+        let mapping = try descriptor.withRaw { raw throws(Errno) in try SharedMapping(raw, length: length) }
+        try mapping.prefault()
+        writeHeader(mapping.base, sequence: sequence, boot: boot)
+        return JournalFile(sequence: sequence, boot: boot, path: path, mapping: mapping, descriptor: descriptor)
+    }
+
+    private static func writeHeader(_ base: UnsafeMutableRawPointer, sequence: UInt64, boot: String) {
+        var writer = ByteWriter(reserving: headerLength)
+        writer.raw(magic)
+        writer.fixed64(sequence)
+        writer.raw(Array(Array(boot.utf8).prefix(36)))
+        while writer.count < headerLength - 4 { writer.byte(0) }
+        writer.fixed32(writer.bytes.withUnsafeBytes { asof_crc32c(0, $0.baseAddress, $0.count) })
+        // No record follows yet: an old one's header must not be found where the first will stand.
+        (base + headerLength).storeBytes(of: 0, as: UInt64.self)
+        (base + headerLength + 8).storeBytes(of: 0, as: UInt64.self)
+        writer.bytes.withUnsafeBytes { base.copyMemory(from: $0.baseAddress ?? UnsafeRawPointer(base), byteCount: $0.count) }
+    }
+
+    /// Opens a file that an earlier life left; nil where it is none (never finished, or damaged in its first page).
+    static func open(in folder: String, sequence: UInt64) throws(Errno) -> JournalFile? {
+        let path = "\(folder)/\(name(sequence))"
+        let descriptor = SharedDescriptor(try SystemCall.open(path, O_RDWR | O_CLOEXEC))
+        let status = try descriptor.withRaw { raw throws(Errno) in try SystemCall.status(raw) }
+        guard status.attributes.size == UInt64(length) else { return nil }
+        let mapping = try descriptor.withRaw { raw throws(Errno) in try SharedMapping(raw, length: length) }
+        let bytes = Array(UnsafeRawBufferPointer(start: mapping.base, count: headerLength))
+        var reader = ByteReader(bytes)
+        let sum = bytes[0..<60].withUnsafeBytes { asof_crc32c(0, $0.baseAddress, $0.count) }
+        guard (try? reader.bytes(8)) == magic, (try? reader.fixed64()) == sequence,
+            bytes[60..<64].enumerated().reduce(UInt32(0), { $0 | UInt32($1.element) << UInt32($1.offset * 8) }) == sum
+        else { return nil }
+        let boot = String(decoding: bytes[16..<52].prefix { $0 != 0 }, as: UTF8.self)
+        return JournalFile(sequence: sequence, boot: boot, path: path, mapping: mapping, descriptor: descriptor)
+    }
+}

@@ -1,0 +1,94 @@
+internal import AsofCore
+internal import AsofFormat
+internal import AsofSystem
+internal import Glibc
+
+/// What the files of an earlier life hold: transactions that count, and intents whose outcome is unknown.
+struct RecoveredJournal {
+    /// Files with something that may not be archived yet, oldest first.
+    private(set) var files: [JournalFile] = []
+    /// The number for the next file: larger than any that was ever used here.
+    private(set) var nextSequence: UInt64 = 1
+    /// The newest whole transaction; nil where there is none.
+    private(set) var last: (lsn: LSN, time: Instant)?
+    /// Inodes of intents that have neither commit nor abort: their files must be compared with the log.
+    private(set) var openInodes: Set<InodeNumber> = []
+    /// Inodes that whole transactions changed: what a power cut may have torn in the directory.
+    private(set) var changedInodes: Set<InodeNumber> = []
+    /// The files were written by an earlier boot: what was not made durable may be lost, in the directory, too.
+    private(set) var isFromEarlierBoot = false
+    /// False: there were no files, the last life ended in order.
+    var isEmpty: Bool { files.isEmpty }
+
+    /// Reads all files in `folder`. Transactions must follow `sealed`, the newest that is sealed elsewhere, without a hole: where that ends,
+    /// the log ends, and what lies behind is removed.
+    init(folder: String, sealed: LSN) throws(AsofError) {
+        var sequences: [UInt64] = []
+        do throws(Errno) {
+            let reader = try DirectoryReader(folder)
+            while let entry = try reader.next() {
+                let name = entry.name.description
+                if name.hasPrefix(JournalFile.sparePrefix) { try? SystemCall.unlink("\(folder)/\(name)") }
+                if let sequence = JournalFile.sequence(ofName: name) { sequences.append(sequence) }
+            }
+        } catch {
+            throw AsofError(error, "cannot read the journal in \(folder)")
+        }
+        sequences.sort()
+        nextSequence = (sequences.last ?? 0) + 1
+        let boot = try? SystemClock.bootIdentifier()
+        var expected = sealed.next
+        var intents: [Journal.Position: [InodeNumber]] = [:]
+        var isBroken = false
+        for sequence in sequences {
+            let opened: JournalFile?
+            do throws(Errno) { opened = try JournalFile.open(in: folder, sequence: sequence) } catch {
+                throw AsofError(error, "cannot read the journal file \(folder)/\(JournalFile.name(sequence))")
+            }
+            guard let file = opened, !isBroken else {
+                try? SystemCall.unlink("\(folder)/\(JournalFile.name(sequence))")
+                continue
+            }
+            if file.boot != boot { isFromEarlierBoot = true }
+            isBroken = !walk(file, sealed: sealed, expected: &expected, intents: &intents)
+            files.append(file)
+        }
+        for inodes in intents.values { openInodes.formUnion(inodes) }
+    }
+
+    /// Reads one file's records; false when a transaction is missing or torn, so that nothing behind it counts.
+    private mutating func walk(
+        _ file: JournalFile, sealed: LSN, expected: inout LSN, intents: inout [Journal.Position: [InodeNumber]]
+    ) -> Bool {
+        var offset = JournalFile.headerLength
+        while let header = JournalRecord.header(file.base, offset: offset, limit: JournalFile.length, sequence: file.sequence) {
+            let position = file.sequence * UInt64(JournalFile.length) + UInt64(offset)
+            let body = UnsafeRawBufferPointer(
+                start: file.base + offset + JournalRecord.headerLength, count: header.length - JournalRecord.headerLength)
+            let isComplete = JournalRecord.isComplete(file.base, offset: offset, length: header.length, sequence: file.sequence)
+            switch header.kind {
+            case .end: return true
+            case .intent:
+                // An intent that is not complete did not come to touching the directory.
+                if isComplete, let intent = try? JournalCodec.decodeIntent(body) { intents[position] = intent.inodes }
+            case .abort:
+                var reader = ByteReader(Array(body))
+                if isComplete, let intent = try? reader.fixed64() { intents[intent] = nil }
+            case .commit:
+                guard isComplete, let commit = try? JournalCodec.decodeCommit(body) else { return false }
+                if commit.lsn > sealed {
+                    // The payload must be whole, too: after a power cut a page of it may be missing.
+                    guard commit.lsn == expected, payloadLength(commit) == 0 || intents[commit.intent] != nil else { return false }
+                    expected = commit.lsn.next
+                    for operation in commit.operations { changedInodes.insert(operation.inode) }
+                }
+                if (last?.lsn ?? .zero) < commit.lsn { last = (commit.lsn, commit.time) }
+                intents[commit.intent] = nil
+            }
+            offset += JournalRecord.padded(header.length)
+        }
+        return true
+    }
+
+    private func payloadLength(_ commit: JournalCodec.Commit) -> Int { commit.operations.reduce(0) { $0 + $1.payloadLength } }
+}

@@ -1,0 +1,81 @@
+package import AsofCore
+package import AsofFileSystem
+internal import AsofSystem
+internal import Glibc
+internal import Synchronization
+
+/// The backing directory, served so that every change is in the log before it is acknowledged.
+///
+/// A change: lock the nodes concerned; write the intent; change the backing directory; read back what it is now; commit. What the reply says
+/// is in the log by then. The caller's requests on one inode come one after the other already; there is no lock over all.
+package final class RecordFileSystem: AsofFileSystem {
+    package let isReadOnly = false
+    let table: NodeTable
+    let journal: Journal
+    /// Set when there is no room for the log: changes are refused.
+    let isFull = Atomic<Bool>(false)
+    let isPrivileged = geteuid() == 0
+
+    init(table: NodeTable, journal: Journal) {
+        self.table = table
+        self.journal = journal
+    }
+
+    func reply(_ node: RecordedNode, _ status: FileStatus) -> Node {
+        Node(id: node.inode.rawValue, inode: node.inode, attributes: status.attributes, blocks: status.blocks)
+    }
+
+    /// One change. `change` performs it and says what it did; when it throws, nothing was changed.
+    func logging<Value>(
+        _ verb: Verb, _ nodes: [RecordedNode], _ change: () throws(Errno) -> (value: Value, operations: [Operation])
+    ) throws(Errno) -> Value {
+        if isFull.load(ordering: .relaxed) { throw Errno(ENOSPC) }
+        return try RecordedNode.locking(nodes) { () throws(Errno) in
+            let intent = try journaling { () throws(AsofError) in try journal.begin(nodes.map(\.inode)) }
+            CrashPoint.reach("record.change.before")
+            let result: (value: Value, operations: [Operation])
+            do throws(Errno) { result = try change() } catch {
+                journal.abort(intent)
+                throw error
+            }
+            CrashPoint.reach("record.change.after")
+            if result.operations.isEmpty {
+                journal.abort(intent)
+            } else {
+                _ = try journaling { () throws(AsofError) in try journal.commit(intent, verb, result.operations) }
+            }
+            return result.value
+        }
+    }
+
+    /// A journal that cannot be written is a failing disk to the client.
+    func journaling<Value>(_ body: () throws(AsofError) -> Value) throws(Errno) -> Value {
+        do throws(AsofError) { return try body() } catch { throw Errno(error.code == .unavailable ? ENOSPC : EIO) }
+    }
+
+    // MARK: Look-ups
+
+    package func lookup(_ name: Name, in parent: NodeID, _ request: Request) throws(Errno) -> Node {
+        let (node, status) = try table.resolve(name, in: try table.node(parent))
+        return reply(node, status)
+    }
+
+    package func forget(_ node: NodeID, count: UInt64) { table.forget(node, count: count) }
+
+    package func attributes(of node: NodeID, handle: FileHandle?) throws(Errno) -> Node {
+        let node = try table.node(node)
+        return reply(node, try node.status())
+    }
+
+    package func readSymbolicLink(_ node: NodeID) throws(Errno) -> [UInt8] {
+        try SystemCall.readLink(at: try table.node(node).raw, "")
+    }
+
+    package func statistics() throws(Errno) -> FileSystemStatistics {
+        let space = try SystemCall.fileSystemStatus(table.root.raw)
+        return FileSystemStatistics(
+            blockSize: space.fragmentSize, blocks: space.blocks, blocksFree: space.freeBlocks,
+            blocksAvailable: space.availableBlocks, files: space.files, filesFree: space.freeFiles,
+            nameLengthMax: space.longestName)
+    }
+}

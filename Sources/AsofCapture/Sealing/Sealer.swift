@@ -1,0 +1,273 @@
+internal import AsofCore
+internal import AsofFormat
+internal import AsofFrame
+internal import AsofRepository
+internal import AsofSystem
+internal import Glibc
+
+/// Follows the journal and turns it into sealed segments: one named thread, the only one that touches the open segment.
+///
+/// The spool file is the segment being built. After a crash it is void: the journal is kept until the segment is sealed and durable.
+final class Sealer: @unchecked Sendable {
+    // Invariant behind @unchecked Sendable: everything below `requests` belongs to the sealer's thread alone, once `start` was called.
+
+    private struct Requests {
+        /// Seal everything up to this position.
+        var sealUpTo: Journal.Position = 0
+        var isStopping = false
+        var isDone = false
+        /// Sealed and handed to the archiver.
+        var sealed: Journal.End?
+        var trouble: String?
+    }
+
+    private let requests = Monitor(Requests())
+    private let journal: Journal
+    private let spool: Spool
+    private let repository: Repository
+    private let timeline: String
+    private let epoch: UInt64
+    private let limits: CaptureLimits
+    private let archiver: Archiver
+
+    private var position: Journal.Position
+    private var lastSealed: LSN
+    private var previousHash: [UInt8]
+    private var highestInode: InodeNumber
+    private var builder: SegmentBuilder?
+    private var file: SharedDescriptor?
+    private var path = ""
+    private var openedAt: UInt64 = 0
+    private var settled: [UInt64: Int] = [:]
+    private var lastMark: UInt64 = 0
+
+    init(
+        journal: Journal, spool: Spool, repository: Repository, timeline: String, epoch: UInt64, limits: CaptureLimits,
+        archiver: Archiver, after last: (lsn: LSN, hash: [UInt8], highestInode: InodeNumber), firstPosition: Journal.Position
+    ) {
+        self.journal = journal
+        self.spool = spool
+        self.repository = repository
+        self.timeline = timeline
+        self.epoch = epoch
+        self.limits = limits
+        self.archiver = archiver
+        lastSealed = last.lsn
+        previousHash = last.hash
+        highestInode = last.highestInode
+        position = firstPosition
+    }
+
+    // MARK: From other threads
+
+    /// Asks for everything that was committed before the call to be sealed; returns when it is in the spool, durable, and queued.
+    func seal(timeout: Duration) -> Bool {
+        let end = journal.mark()
+        requests.withLock { $0.sealUpTo = max($0.sealUpTo, end.position) }
+        requests.broadcast()
+        return requests.wait(timeout: timeout) { ($0.sealed?.position ?? 0) >= end.position || $0.isDone }
+    }
+
+    /// Ends the thread after a last seal.
+    func stop() {
+        requests.withLock { $0.isStopping = true }
+        requests.broadcast()
+        _ = requests.wait { $0.isDone }
+    }
+
+    var trouble: String? { requests.withLock { $0.trouble } }
+
+    // MARK: The thread
+
+    func run() {
+        lastMark = SystemClock.monotonicNanoseconds()
+        while true {
+            let (wanted, isStopping) = requests.withLock { ($0.sealUpTo, $0.isStopping) }
+            let isAsked = wanted > (requests.withLock { $0.sealed?.position } ?? 0)
+            let now = SystemClock.monotonicNanoseconds()
+            let isDue = now &- lastMark >= UInt64(max(1, limits.interval))
+            let end = isAsked || isDue || isStopping ? journal.mark() : journal.end
+            retrying { () throws(AsofError) in try self.follow(upTo: end.position) }
+            if isAsked || isDue || isStopping {
+                retrying { () throws(AsofError) in try self.sealOpenSegment() }
+                lastMark = now
+                archiver.add(.capturedUntil(CutPoint(lsn: end.lsn, time: end.time)))
+                requests.withLock { $0.sealed = end }
+                requests.broadcast()
+            }
+            if isStopping {
+                requests.withLock { $0.isDone = true }
+                requests.broadcast()
+                return
+            }
+            _ = requests.wait(timeout: .milliseconds(50)) { $0.isStopping || $0.sealUpTo > ($0.sealed?.position ?? 0) }
+        }
+    }
+
+    /// Repeats what a full or failing disk stopped; each step leaves its state so that it can be repeated.
+    private func retrying(_ body: () throws(AsofError) -> Void) {
+        while true {
+            do throws(AsofError) {
+                try body()
+                requests.withLock { $0.trouble = nil }
+                return
+            } catch {
+                requests.withLock { $0.trouble = error.description }
+                if requests.withLock({ $0.isStopping }) { return }
+                SystemClock.sleep(.seconds(1))
+            }
+        }
+    }
+
+    /// Takes the journal's records up to `end` into the open segment.
+    private func follow(upTo end: Journal.Position) throws(AsofError) {
+        try flushPending()
+        let length = UInt64(JournalFile.length)
+        while position < end {
+            guard let file = journal.firstFile(from: position / length) else { return }
+            if file.sequence > position / length { position = file.sequence * length }
+            if position % length == 0 { position += UInt64(JournalFile.headerLength) }
+            let offset = Int(position % length)
+            guard let header = JournalRecord.header(file.base, offset: offset, limit: JournalFile.length, sequence: file.sequence),
+                header.kind != .end
+            else {
+                if file.sequence >= end / length { return }
+                position = (file.sequence + 1) * length
+                continue
+            }
+            let body = UnsafeRawBufferPointer(
+                start: file.base + offset + JournalRecord.headerLength, count: header.length - JournalRecord.headerLength)
+            switch header.kind {
+            case .commit: try take(commit: body)
+            case .abort: settle(abort: body)
+            case .intent, .end: break
+            }
+            position += UInt64(JournalRecord.padded(header.length))
+        }
+        try closeGroup(ifOlderThan: 1_000_000_000)
+    }
+
+    private func settle(abort body: UnsafeRawBufferPointer) {
+        var reader = ByteReader(Array(body))
+        if let intent = try? reader.fixed64() { settled[intent / UInt64(JournalFile.length), default: 0] += 1 }
+    }
+
+    private func take(commit body: UnsafeRawBufferPointer) throws(AsofError) {
+        let commit: JournalCodec.Commit
+        do throws(FormatError) { commit = try JournalCodec.decodeCommit(body) } catch {
+            throw AsofError(.damaged, "the journal is damaged in memory: \(error)")
+        }
+        // Only what an earlier life wrote can be here twice.
+        guard commit.lsn > max(lastSealed, builder?.last ?? .zero) else { return settle(commit.intent) }
+        let builder = try openBuilder(at: commit.lsn)
+        let transaction = Transaction(lsn: commit.lsn, time: commit.time, verb: commit.verb, operations: commit.operations)
+        let count = transaction.payloadLength
+        if count > 0 {
+            let length = UInt64(JournalFile.length)
+            guard let file = journal.file(at: commit.intent) else {
+                throw AsofError(.damaged, "the journal lacks the bytes of transaction \(commit.lsn)")
+            }
+            let record = file.base + Int(commit.intent % length)
+            let size = Int(record.loadUnaligned(as: UInt32.self)) - JournalRecord.headerLength
+            let whole = UnsafeRawBufferPointer(start: record + JournalRecord.headerLength, count: size)
+            guard size >= 2 else { throw AsofError(.damaged, "the journal lacks the bytes of transaction \(commit.lsn)") }
+            let start = 2 + Int(whole.loadUnaligned(as: UInt16.self)) * 8
+            guard start + count <= size else { throw AsofError(.damaged, "the journal lacks bytes of transaction \(commit.lsn)") }
+            builder.append(transaction, payload: UnsafeRawBufferPointer(rebasing: whole[start..<start + count]))
+        } else {
+            builder.append(transaction, payload: UnsafeRawBufferPointer(start: nil, count: 0))
+        }
+        settle(commit.intent)
+        if builder.isGroupFull { try closeGroup(ifOlderThan: 0) }
+        if builder.length >= limits.segmentSize || builder.transactionCount >= limits.transactions { try sealOpenSegment() }
+    }
+
+    private func settle(_ intent: Journal.Position) { settled[intent / UInt64(JournalFile.length), default: 0] += 1 }
+
+    // MARK: The open segment
+
+    private var groupOpenedAt: UInt64 = 0
+    /// Bytes that belong at the end of the file, and could not be written yet.
+    private var pending: (bytes: [UInt8], offset: UInt64)?
+
+    private func openBuilder(at first: LSN) throws(AsofError) -> SegmentBuilder {
+        if let builder {
+            if builder.isGroupEmpty { groupOpenedAt = SystemClock.monotonicNanoseconds() }
+            return builder
+        }
+        let header = ObjectHeader(kind: .segment, id: .random(), first: first, epoch: epoch)
+        path = "\(spool.segmentsFolder)/building-\(header.id)"
+        do throws(Errno) { file = SharedDescriptor(try SystemCall.open(path, O_RDWR | O_CREAT | O_EXCL, mode: 0o600)) } catch {
+            throw AsofError(error, "cannot make the segment \(path)")
+        }
+        let new = SegmentBuilder(
+            header: header, timeline: timeline, previousHash: previousHash, highestInode: highestInode,
+            sealer: repository.sealer(for: header.id), compression: repository.configuration.compression)
+        pending = (new.begin(), 0)
+        builder = new
+        openedAt = SystemClock.monotonicNanoseconds()
+        groupOpenedAt = openedAt
+        return new
+    }
+
+    private func closeGroup(ifOlderThan age: UInt64) throws(AsofError) {
+        guard let builder, !builder.isGroupEmpty, SystemClock.monotonicNanoseconds() &- groupOpenedAt >= age else { return }
+        let offset = builder.length
+        let bytes = try builder.closeGroup()
+        stage(bytes, at: offset)
+        try flushPending()
+    }
+
+    private func stage(_ bytes: [UInt8], at offset: UInt64) {
+        if let waiting = pending { pending = (waiting.bytes + bytes, waiting.offset) } else { pending = (bytes, offset) }
+    }
+
+    private func flushPending() throws(AsofError) {
+        guard let waiting = pending, let file else { return }
+        CrashPoint.reach("spool.append.before")
+        do throws(Errno) {
+            try file.withRaw { raw throws(Errno) in try SystemCall.writeFully(raw, at: waiting.offset, waiting.bytes) }
+        } catch {
+            throw AsofError(error, "cannot write to the spool \(path)")
+        }
+        pending = nil
+        CrashPoint.reach("spool.append.after")
+    }
+
+    /// Set once the index and tail are staged: sealing goes on where it stopped.
+    private var summary: SealedObject?
+
+    private func sealOpenSegment() throws(AsofError) {
+        guard let builder, let file, !builder.isEmpty else { return }
+        if summary == nil {
+            try closeGroup(ifOlderThan: 0)
+            let offset = builder.length
+            stage(try builder.seal(), at: offset)
+            summary = builder.summary()
+        }
+        try flushPending()
+        guard let summary else { return }
+        CrashPoint.reach("spool.seal.before")
+        let name = "segment-\(summary.first)-\(summary.last).\(summary.epoch)"
+        let sealedPath = "\(spool.segmentsFolder)/\(name)"
+        do throws(Errno) {
+            try file.withRaw { raw throws(Errno) in try SystemCall.syncData(raw) }
+            CrashPoint.reach("spool.seal.synced")
+            try SystemCall.rename(at: AT_FDCWD, path, to: AT_FDCWD, sealedPath)
+            CrashPoint.reach("spool.seal.renamed")
+            try Durable.syncDirectory(spool.segmentsFolder)
+        } catch {
+            throw AsofError(error, "cannot seal \(path)")
+        }
+        CrashPoint.reach("spool.seal.after")
+        archiver.add(.segment(SpooledSegment(object: summary, path: sealedPath)))
+        lastSealed = summary.last
+        previousHash = summary.hash
+        highestInode = summary.highestInode
+        self.builder = nil
+        self.file = nil
+        self.summary = nil
+        journal.release(before: position, settled: settled)
+        settled = [:]
+    }
+}

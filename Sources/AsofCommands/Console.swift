@@ -1,0 +1,72 @@
+internal import AsofCommandLine
+internal import AsofCore
+internal import AsofRepository
+internal import AsofSystem
+internal import Glibc
+
+/// Standard output for results, standard error for everything else.
+enum Console {
+    static func write(_ text: String) { try? SystemCall.writeFully(STDOUT_FILENO, Array(text.utf8)) }
+    static func line(_ text: String) { write(text + "\n") }
+    static func note(_ text: String) { try? SystemCall.writeFully(STDERR_FILENO, Array("asof: \(text)\n".utf8)) }
+
+    static func error(_ failure: AsofError, asJSON: Bool = false) {
+        if asJSON, let bytes = try? JSONText.encode(Failure(failure)) {
+            try? SystemCall.writeFully(STDERR_FILENO, bytes + [0x0A])
+        } else {
+            try? SystemCall.writeFully(STDERR_FILENO, Array("asof: \(failure.description)\n".utf8))
+        }
+    }
+
+    static func json(_ value: some Encodable) throws(AsofError) { try? SystemCall.writeFully(STDOUT_FILENO, try JSONText.encode(value) + [0x0A]) }
+
+    static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
+
+    static var columns: Int {
+        var size = winsize()
+        guard isatty(STDOUT_FILENO) == 1, ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 20 else { return 80 }
+        return min(Int(size.ws_col), 100)
+    }
+
+    /// A failure for programs: also how a background server tells its starter what hindered it.
+    struct Failure: Codable {
+        var error: String
+        var hint: String?
+        var code: Int32
+
+        init(_ failure: AsofError) {
+            error = failure.message
+            hint = failure.hint
+            code = failure.code.rawValue
+        }
+
+        var failure: AsofError { AsofError(AsofError.Code(rawValue: code) ?? .failure, error, hint: hint) }
+    }
+}
+
+/// A line on a terminal that says how far something is, for whatever takes longer than a second.
+final class Progress: Sendable {
+    private let thread: NamedThread?
+    private let state = Monitor(false)
+
+    init(_ text: @escaping @Sendable () -> String, isQuiet: Bool) {
+        guard Console.isTerminal, !isQuiet else { thread = nil; return }
+        let state = self.state
+        thread = try? NamedThread("asof-progress") {
+            var wait: Duration = .seconds(1)
+            var isShown = false
+            while !state.wait(timeout: wait, until: { $0 }) {
+                try? SystemCall.writeFully(STDERR_FILENO, Array("\r\u{1B}[K\(text())".utf8))
+                isShown = true
+                wait = .milliseconds(200)
+            }
+            if isShown { try? SystemCall.writeFully(STDERR_FILENO, Array("\r\u{1B}[K".utf8)) }
+        }
+    }
+
+    func end() {
+        state.withLock { $0 = true }
+        state.broadcast()
+        thread?.join()
+    }
+}

@@ -1,0 +1,12 @@
+/// The names of all crash points, for the campaign that visits each. A test holds the list against the sources.
+package enum CrashPointNames {
+    package static let all = [
+        "archive.head.after", "archive.head.before", "archive.upload.after", "archive.upload.before",
+        "durable.replace.renamed", "durable.replace.written",
+        "journal.commit.after", "journal.commit.before", "journal.intent.after", "journal.intent.before", "journal.intent.reserved",
+        "journal.sync.after", "journal.sync.before",
+        "record.change.after", "record.change.before", "record.write.after", "record.write.before",
+        "spool.append.after", "spool.append.before", "spool.seal.after", "spool.seal.before", "spool.seal.renamed", "spool.seal.synced",
+        "store.cas.after", "store.cas.before", "store.put.before", "store.put.renamed", "store.put.written",
+    ]
+}

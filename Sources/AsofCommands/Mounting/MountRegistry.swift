@@ -1,0 +1,47 @@
+internal import AsofCore
+internal import AsofRepository
+internal import AsofSystem
+internal import Glibc
+
+/// Which process of this host serves which mount: one file a mount, so that `umount` can wait for its end and `status` can name it.
+struct MountRegistry {
+    struct Entry: Codable {
+        var mountPoint: String
+        var process: Int32
+        var started: UInt64
+    }
+
+    struct Registration: Sendable {
+        fileprivate var path: String?
+        func remove() { if let path { try? SystemCall.unlink(path) } }
+    }
+
+    private let folder: String
+
+    init(stateFolder: String) { folder = "\(stateFolder)/mounts" }
+
+    /// Remembers that this process serves `mountPoint`. Only a convenience: failing is no error.
+    func register(_ mountPoint: String) -> Registration {
+        guard let identity = try? ProcessIdentity.current(), (try? Durable.makeDirectories(folder)) != nil,
+            let bytes = try? JSONText.encode(Entry(mountPoint: mountPoint, process: identity.pid, started: identity.startTicks)),
+            (try? Durable.replace(inDirectory: folder, "\(identity.pid)", bytes)) != nil
+        else { return Registration(path: nil) }
+        return Registration(path: "\(folder)/\(identity.pid)")
+    }
+
+    /// The living servers; what the dead left is removed.
+    func entries() -> [Entry] {
+        guard let reader = try? DirectoryReader(folder) else { return [] }
+        var result: [Entry] = []
+        while let found = try? reader.next() {
+            let path = "\(folder)/\(found.name)"
+            guard let bytes = try? SystemCall.readAll(path: path, limit: 65_536),
+                let entry = try? JSONText.decode(Entry.self, bytes, name: path)
+            else { continue }
+            if isAlive(entry) { result.append(entry) } else { try? SystemCall.unlink(path) }
+        }
+        return result
+    }
+
+    func isAlive(_ entry: Entry) -> Bool { (try? ProcessIdentity.of(entry.process))?.startTicks == entry.started }
+}

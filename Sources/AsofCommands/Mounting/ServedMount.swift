@@ -1,0 +1,141 @@
+internal import AsofCommandLine
+internal import AsofCore
+internal import AsofFileSystem
+internal import AsofFuse
+internal import AsofRepository
+internal import AsofStore
+internal import AsofSystem
+internal import AsofView
+internal import Glibc
+
+/// A mounted view, or directory of time, in the process that serves it.
+struct ServedMount {
+    /// What is told of a mount that answers.
+    struct Facts: Codable {
+        var mountPoint: String
+        var from: String
+        var to: String
+        var lsn: UInt64?
+        var time: String?
+        /// How old the newest state is.
+        var age: String?
+    }
+
+    let facts: Facts
+    private let mount: FuseMount
+    private let registration: MountRegistry.Registration
+
+    init(_ invocation: Invocation) throws(AsofError) {
+        let mountPoint = try RecordVerb.realPath(try invocation.argument("MOUNTPOINT"))
+        try Self.requireEmpty(mountPoint)
+        let session = try Session(invocation)
+        let now = SystemClock.now()
+        let cache = Int(clamping: try invocation.size("cache") ?? 32 << 20)
+        let reader = ObjectReader(repository: session.repository, frameCache: cache / 4 * 3, pageCache: cache / 4)
+        let presentation = ViewFileSystem.Presentation(owner: try Self.owner(invocation)) { [folder = session.stateFolder] in
+            MountLog.write($0, folder: folder, mountPoint: mountPoint)
+        }
+        let fileSystem: any AsofFileSystem
+        var facts: Facts
+        if let when = try invocation.when("at") {
+            let request = CutRequest(when.resolve(now: now))
+            let (head, cut) = try Self.cut(request, session, reader)
+            facts = Self.facts(mountPoint, head)
+            facts.lsn = cut.lsn.rawValue
+            facts.time = cut.time.description
+            if request == .latest { facts.age = "\(HumanFormat.duration(nanoseconds: max(0, now.nanoseconds(since: head.capturedUntil)))) old" }
+            fileSystem = ViewFileSystem(try View(cut, of: session.timeline, head: head, reader: reader), presentation: presentation)
+        } else {
+            let head = try session.timeline.head()
+            facts = Self.facts(mountPoint, head)
+            fileSystem = TimeFileSystem(
+                session.timeline, head: head, reader: reader, presentation: presentation, interpret: Self.meaning
+            ) { request throws(AsofError) in try Self.head(for: request, session) }
+        }
+        mount = try FuseMount(
+            fileSystem: fileSystem, mountPoint: mountPoint,
+            options: MountOptions(
+                allowOther: invocation.toggle("allow-other") ?? (geteuid() == 0), fileSystemName: session.repository.store.description,
+                isReadOnly: true, threads: 2))
+        try mount.start()
+        registration = MountRegistry(stateFolder: session.stateFolder).register(mountPoint)
+        self.facts = facts
+    }
+
+    /// Serves until the mount goes away or a signal asks for its end.
+    func serve(_ signals: SignalWaiter) throws(AsofError) -> Int32 {
+        let isEnding = Flag()
+        let mount = mount
+        let watcher = try? NamedThread("asof-signals") {
+            while !isEnding.isSet {
+                if (try? signals.wait(timeout: .milliseconds(200))) != nil {
+                    try? mount.unmount(lazy: true)
+                    return
+                }
+            }
+        }
+        let ended = Result { () throws(AsofError) in try mount.wait() }
+        isEnding.set()
+        watcher?.join()
+        registration.remove()
+        try ended.get()
+        return 0
+    }
+
+    private static func facts(_ mountPoint: String, _ head: Head) -> Facts {
+        Facts(mountPoint: mountPoint, from: head.first?.time.description ?? "-", to: head.capturedUntil.description)
+    }
+
+    /// The cut of a request. `latest`, and what lies behind the archived part of the window, ask a capture on this host to seal first.
+    private static func cut(_ request: CutRequest, _ session: Session, _ reader: ObjectReader) throws(AsofError) -> (Head, Cut) {
+        let head = try head(for: request, session)
+        return (head, try session.timeline.resolve(request, head: head, reader: reader))
+    }
+
+    private static func head(for request: CutRequest, _ session: Session) throws(AsofError) -> Head {
+        if case .latest = request { return try session.headUpToNow().head }
+        let head = try session.timeline.head()
+        let isBehind = switch request {
+        case .latest: true
+        case .instant(let instant): instant > head.capturedUntil && instant <= SystemClock.now()
+        case .lsn(let lsn): lsn > head.last
+        }
+        return isBehind ? try session.headUpToNow().head : head
+    }
+
+    /// What a name in a directory of time means.
+    @Sendable private static func meaning(_ name: String) -> TimeFileSystem.Meaning? {
+        if name.hasPrefix("lsn-"), let number = UInt64(name.dropFirst(4)) { return .folder(.lsn(LSN(number))) }
+        guard !name.hasPrefix("."), !name.hasPrefix("lsn:"), let when = try? When.parse(name) else { return nil }
+        switch when {
+        case .instant(let instant): return .folder(.instant(instant))
+        case .latest: return .link(.latest)
+        case .relative: return .link(CutRequest(when.resolve(now: SystemClock.now())))
+        case .lsn: return nil
+        }
+    }
+
+    private static func owner(_ invocation: Invocation) throws(AsofError) -> (user: UInt32, group: UInt32)? {
+        switch try invocation.owner("owner") {
+        case nil: nil
+        case .caller: (geteuid(), getegid())
+        case .ids(let user, let group): (user, group)
+        }
+    }
+
+    private static func requireEmpty(_ path: String) throws(AsofError) {
+        guard let reader = try? DirectoryReader(path), let entry = try? reader.next() else { return }
+        throw AsofError(
+            .failure, "\(path) is not empty: it holds \(Printable.quoted(entry.name.description))",
+            hint: "mount on an empty folder: what is in this one would be hidden")
+    }
+}
+
+/// Where a server in the background says what went wrong.
+enum MountLog {
+    static func write(_ failure: AsofError, folder: String, mountPoint: String) {
+        let line = "\(SystemClock.now()) \(mountPoint): \(failure.message)\n"
+        guard let file = try? SystemCall.open("\(folder)/mount.log", O_WRONLY | O_APPEND | O_CREAT, mode: 0o600) else { return }
+        try? SystemCall.writeFully(file.raw, Array(line.utf8))
+    }
+}

@@ -1,0 +1,54 @@
+internal import AsofCommandLine
+internal import AsofCore
+internal import AsofSystem
+internal import Glibc
+
+enum UnmountVerb {
+    static func run(_ invocation: Invocation) throws(AsofError) {
+        let given = Session.absolute(try invocation.argument("MOUNTPOINT"))
+        // A mount whose server died cannot be resolved any more: its path is taken as it was given.
+        let path = (try? SystemCall.realPath(given)) ?? given
+        let registry = MountRegistry(stateFolder: Session.stateFolder(invocation))
+        let entry = registry.entries().first { $0.mountPoint == path }
+        if invocation.flag("dry-run") { return Console.line("would unmount \(path)") }
+        let isLazy = invocation.flag("lazy") || isDead(path)
+        var flags = isLazy ? Int32(MNT_DETACH) : 0
+        flags |= 8  // UMOUNT_NOFOLLOW
+        if umount2(path, flags) != 0 {
+            let error = Errno(errno)
+            switch error.rawValue {
+            case EINVAL, ENOENT: throw AsofError(.failure, "nothing is mounted at \(path)")
+            case EBUSY:
+                throw AsofError(
+                    .failure, "\(path) is in use", hint: "end the programs that have files open there (`fuser -vm \(path)`), or use --lazy")
+            case EPERM: try unmountByHelper(path, isLazy)
+            default: throw AsofError(error, "cannot unmount \(path)")
+            }
+        }
+        guard let entry else { return }
+        let wait = Progress({ "waiting for the server of \(path) to end" }, isQuiet: invocation.flag("quiet"))
+        defer { wait.end() }
+        let deadline = SystemClock.monotonicNanoseconds() + 90_000_000_000
+        while registry.isAlive(entry), SystemClock.monotonicNanoseconds() < deadline { SystemClock.sleep(.milliseconds(5)) }
+        guard !registry.isAlive(entry) || isLazy else {
+            throw AsofError(.incomplete, "\(path) is unmounted, but its server (process \(entry.process)) has not ended", hint: "`asof status` says what it waits for")
+        }
+    }
+
+    private static func isDead(_ path: String) -> Bool {
+        do throws(Errno) { _ = try SystemCall.status(path) } catch { return error.rawValue == ENOTCONN }
+        return false
+    }
+
+    private static func unmountByHelper(_ path: String, _ isLazy: Bool) throws(AsofError) {
+        do throws(Errno) {
+            let child = try ChildProcess.spawn(
+                "/usr/bin/fusermount3", arguments: ["fusermount3", "-u"] + (isLazy ? ["-z"] : []) + ["--", path], environment: nil,
+                input: .null, output: .inherited, error: .inherited, descriptors: [], directory: nil, newSession: false)
+            if case .exited(0) = try child.wait() { return }
+        } catch {
+            throw AsofError(error, "cannot run fusermount3")
+        }
+        throw AsofError(.failure, "cannot unmount \(path)", hint: "does it belong to you?")
+    }
+}

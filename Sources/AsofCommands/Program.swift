@@ -1,0 +1,64 @@
+internal import AsofCommandLine
+internal import AsofCore
+internal import AsofSystem
+internal import Glibc
+
+/// The program: parses its arguments, runs the verb, turns what went wrong into words and an exit code.
+public enum Program {
+    /// The release, as `asof version` prints it.
+    package static let version = "0.1.0"
+
+    /// Runs and returns the exit code.
+    public static func run(_ arguments: [String]) -> Int32 {
+        SignalWaiter.ignoreBrokenPipes()
+        var environment: [String: String] = [:]
+        for name in CommandTree.environmentNames { if let value = getenv(name) { environment[name] = String(cString: value) } }
+        let invocation: Invocation
+        do throws(UsageError) {
+            invocation = try Parser.parse(CommandTree.root, arguments, environment: environment)
+        } catch {
+            Console.error(error.failure)
+            return AsofError.Code.usage.rawValue
+        }
+        switch invocation.purpose {
+        case .help:
+            Console.write(HelpText.render(CommandTree.root, path: invocation.path, width: Console.columns))
+            return 0
+        case .manual:
+            Console.write(ManualPage.render(CommandTree.root, version: version))
+            return 0
+        case .run: break
+        }
+        do throws(AsofError) {
+            return try perform(invocation, arguments)
+        } catch {
+            Console.error(error, asJSON: invocation.flag("json"))
+            return error.code.rawValue
+        }
+    }
+
+    private static func perform(_ invocation: Invocation, _ arguments: [String]) throws(AsofError) -> Int32 {
+        switch invocation.path {
+        case ["version"]: Console.write("asof \(version)\n")
+        case ["completions"]: try CompletionsVerb.run(invocation)
+        case ["init"]: try InitVerb.run(invocation)
+        case ["record"]: return try RecordVerb.run(invocation)
+        case ["mount"]: return try MountVerb.run(invocation, arguments)
+        case ["internal-serve"]: return ServeVerb.run(invocation)
+        case ["internal-crash-points"]: for name in CrashPointNames.all { Console.write("\(name)\n") }
+        case ["umount"]: try UnmountVerb.run(invocation)
+        case ["window"]: try WindowVerb.run(invocation)
+        case ["status"]: try StatusVerb.run(invocation)
+        case ["log"]: try LogVerb.run(invocation)
+        case ["backup", "create"]: try BackupCreateVerb.run(invocation)
+        case ["backup", "list"]: try BackupListVerb.run(invocation)
+        default: throw AsofError(.usage, "asof \(invocation.path.joined(separator: " ")) is not a command", hint: "`asof --help` lists them")
+        }
+        return 0
+    }
+}
+
+extension CommandTree {
+    /// The environment variables that stand in for options.
+    static let environmentNames = ["ASOF_REPO", "ASOF_KEY_FILE", "ASOF_STATE_DIR"]
+}

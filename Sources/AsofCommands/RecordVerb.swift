@@ -1,0 +1,106 @@
+internal import AsofCapture
+internal import AsofCommandLine
+internal import AsofCore
+internal import AsofFuse
+internal import AsofRepository
+internal import AsofStore
+internal import AsofSystem
+internal import Glibc
+internal import Synchronization
+
+enum RecordVerb {
+    static func run(_ invocation: Invocation) throws(AsofError) -> Int32 {
+        let signals: SignalWaiter
+        do throws(Errno) { signals = try SignalWaiter(blocking: [SIGINT, SIGTERM, SIGHUP]) } catch {
+            throw AsofError(error, "cannot block signals")
+        }
+        let backing = try realPath(try invocation.argument("BACKING"))
+        let mountPoint = try realPath(try invocation.argument("MOUNTPOINT"))
+        guard backing != mountPoint, !mountPoint.hasPrefix(backing + "/"), !backing.hasPrefix(mountPoint + "/") else {
+            throw AsofError(
+                .usage, "BACKING and MOUNTPOINT must not lie in each other", hint: "the files stay in BACKING; the server works in MOUNTPOINT, another empty folder")
+        }
+        let session = try Session(invocation, .writing)
+        let spool = invocation.value("spool").map { Spool(folder: Session.absolute($0)) } ?? session.spool
+        if invocation.flag("dry-run") {
+            Console.line("would record \(backing) at \(mountPoint) into \(session.repository.store.description), spool \(spool.folder)")
+            return 0
+        }
+        umask(0)
+        let recorder = try Recorder(
+            backing: backing, repository: session.repository, timeline: session.timeline, spool: spool,
+            limits: try limits(invocation), takeOver: invocation.flag("take-over")) { Console.note($0) }
+        return try serve(recorder, at: mountPoint, backing: backing, session, spool, signals, invocation)
+    }
+
+    private static func serve(
+        _ recorder: Recorder, at mountPoint: String, backing: String, _ session: Session, _ spool: Spool, _ signals: SignalWaiter,
+        _ invocation: Invocation
+    ) throws(AsofError) -> Int32 {
+        let isEnding = Flag()
+        var hasStopped = false
+        defer { if !hasStopped { _ = recorder.stop() } }
+        try recorder.begin()
+        let mount = try FuseMount(
+            fileSystem: recorder.fileSystem, mountPoint: mountPoint,
+            options: MountOptions(
+                allowOther: invocation.toggle("allow-other") ?? (geteuid() == 0), fileSystemName: backing, subtype: "asof-record",
+                threads: invocation.count("threads") ?? 2))
+        try mount.start()
+        let control = try ControlServer(recorder, spool: spool) { isEnding.isSet }
+        let registration = MountRegistry(stateFolder: session.stateFolder).register(mountPoint)
+        Console.line("ready: \(mountPoint) records \(backing) into \(session.repository.store.description) (timeline \(session.timeline.name))")
+
+        let watcher = try? NamedThread("asof-signals") {
+            while !isEnding.isSet {
+                let signal = try? signals.wait(timeout: .milliseconds(200))
+                if signal != nil || recorder.isFenced {
+                    if recorder.isFenced { Console.note("another capture took this timeline over: ending") }
+                    try? mount.unmount(lazy: true)
+                    return
+                }
+            }
+        }
+        let ended = Result { () throws(AsofError) in try mount.wait() }
+        isEnding.set()
+        watcher?.join()
+        control.join()
+        if !invocation.flag("quiet"), Console.isTerminal { Console.note("sealing and archiving what is left") }
+        let isFenced = recorder.isFenced
+        let isArchived = recorder.stop()
+        hasStopped = true
+        registration.remove()
+        try ended.get()
+        if isFenced { return AsofError.Code.locked.rawValue }
+        guard isArchived else {
+            throw AsofError(
+                .incomplete, "not everything could be archived: what is left waits in the spool \(spool.folder)",
+                hint: "`asof record` on the same spool archives it; nothing is lost as long as the spool is kept")
+        }
+        return 0
+    }
+
+    private static func limits(_ invocation: Invocation) throws(AsofError) -> CaptureLimits {
+        var limits = CaptureLimits()
+        if let interval = try invocation.duration("interval") { limits.interval = interval }
+        if let size = try invocation.size("segment-size") { limits.segmentSize = size }
+        if let size = try invocation.size("spool-limit") { limits.spoolLimit = size }
+        limits.keepsLocal = invocation.flag("keep-local")
+        return limits
+    }
+
+    static func realPath(_ path: String) throws(AsofError) -> String {
+        do throws(Errno) { return try SystemCall.realPath(path) } catch {
+            guard error.rawValue == ENOTCONN else { throw AsofError(error, path) }
+            throw AsofError(
+                .failure, "\(path) is a mount whose server has died", hint: "`asof umount --lazy \(path)`, then try again")
+        }
+    }
+}
+
+/// Set once.
+final class Flag: Sendable {
+    private let value = Atomic<Bool>(false)
+    var isSet: Bool { value.load(ordering: .acquiring) }
+    func set() { value.store(true, ordering: .releasing) }
+}

@@ -1,0 +1,78 @@
+internal import AsofCapture
+internal import AsofCommandLine
+internal import AsofCore
+internal import AsofFrame
+internal import AsofRepository
+internal import AsofStore
+internal import AsofSystem
+internal import Glibc
+
+/// What most verbs need first: the repository of the invocation, opened, and the places on this host.
+struct Session {
+    let repository: Repository
+    let timeline: Timeline
+    let stateFolder: String
+
+    init(_ invocation: Invocation, _ access: DirectoryStore.Access = .reading) throws(AsofError) {
+        let store = try Self.store(invocation, access)
+        repository = try Repository.open(store, key: try Self.key(invocation))
+        timeline = try repository.timeline(try invocation.required("timeline"))
+        stateFolder = Self.stateFolder(invocation)
+    }
+
+    var spool: Spool { Spool(stateFolder: stateFolder, repository: repository, timeline: timeline.name) }
+    var control: ControlClient { ControlClient(spool: spool) }
+
+    static func store(_ invocation: Invocation, _ access: DirectoryStore.Access) throws(AsofError) -> any ObjectStore {
+        let location = try StoreLocation(parsing: try invocation.required("repo"))
+        return RetryingStore(try location.open(access), attempts: 3)
+    }
+
+    /// Nil: none was given.
+    static func key(_ invocation: Invocation) throws(AsofError) -> UserKey? {
+        if let name = invocation.value("key-env") {
+            guard let value = getenv(name) else {
+                throw AsofError(.key, "the environment variable \(name) is not set", hint: "export \(name)=<64 hexadecimal digits>")
+            }
+            return try UserKey.parse(Array(String(cString: value).utf8))
+        }
+        guard let path = invocation.value("key-file") else { return nil }
+        let bytes: [UInt8]
+        do throws(Errno) { bytes = try SystemCall.readAll(path: path, limit: 4096) } catch {
+            var failure = AsofError(error, "cannot read the key file \(path)")
+            failure.code = .key
+            throw failure
+        }
+        do throws(AsofError) { return try UserKey.parse(bytes) } catch { throw error.during("the key file \(path)") }
+    }
+
+    static func stateFolder(_ invocation: Invocation) -> String {
+        if let given = invocation.value("state-dir") { return absolute(given) }
+        if geteuid() == 0 { return "/var/lib/asof" }
+        if let state = getenv("XDG_STATE_HOME") { return String(cString: state) + "/asof" }
+        return (getenv("HOME").map { String(cString: $0) } ?? "/tmp") + "/.local/state/asof"
+    }
+
+    static func absolute(_ path: String) -> String {
+        if path.hasPrefix("/") { return path }
+        guard let folder = getcwd(nil, 0) else { return path }
+        defer { free(folder) }
+        return String(cString: folder) + "/" + path
+    }
+
+    /// The head, and with a capture on this host, everything that was acknowledged before the call in it.
+    func headUpToNow() throws(AsofError) -> (head: Head, isLive: Bool) {
+        let sealed = try control.seal()
+        return (try timeline.head(), sealed != nil)
+    }
+}
+
+extension CutRequest {
+    init(_ target: When.Target) {
+        switch target {
+        case .instant(let instant): self = .instant(instant)
+        case .latest: self = .latest
+        case .lsn(let lsn): self = .lsn(lsn)
+        }
+    }
+}

@@ -1,0 +1,75 @@
+internal import AsofCapture
+internal import AsofCommandLine
+internal import AsofCore
+internal import AsofRepository
+internal import AsofStore
+internal import AsofSystem
+
+/// `asof status`: what runs on this host, and how it is; with a mount point, what is mounted there.
+enum StatusVerb {
+    private struct Answer: Encodable {
+        struct Mount: Encodable {
+            var mountPoint: String
+            var process: Int32
+            var time: String?
+            var lsn: String?
+        }
+
+        var repository: String
+        var window: WindowVerb.Answer?
+        var recorder: RecorderStatus?
+        var mounts: [Mount]
+    }
+
+    static func run(_ invocation: Invocation) throws(AsofError) {
+        let registry = MountRegistry(stateFolder: Session.stateFolder(invocation))
+        if let given = invocation.positional("MOUNTPOINT") { return try mount(given, registry, invocation) }
+        let session = try Session(invocation)
+        let recorder = try session.control.status()
+        let head = try session.timeline.loadHead()
+        let answer = Answer(
+            repository: session.repository.store.description,
+            window: head.map { WindowVerb.answer($0, timeline: session.timeline.name, now: SystemClock.now()) }, recorder: recorder,
+            mounts: registry.entries().map { describe($0) })
+        if invocation.flag("json") { return try Console.json(answer) }
+        Console.line("repository  \(answer.repository), timeline \(session.timeline.name)")
+        if let recorder { show(recorder) } else { Console.line("capture     none on this host\(head?.holder.map { "; held by \($0.description)" } ?? "")") }
+        if let window = answer.window, let from = window.from, let to = window.to {
+            Console.line("window      \(from.time) to \(to.time) (lsn:\(from.lsn) to lsn:\(to.lsn)), \(window.gaps.count) gaps")
+        }
+        for mount in answer.mounts { Console.line("mount       \(mount.mountPoint): \(mount.time ?? "directory of time or capture"), process \(mount.process)") }
+    }
+
+    private static func show(_ status: RecorderStatus) {
+        Console.line("capture     process \(status.process), epoch \(status.epoch)")
+        Console.line("captured    lsn:\(status.lastTransaction) at \(status.lastTime)")
+        Console.line("archived    lsn:\(status.archivedTransaction), everything until \(status.archivedUntil)")
+        Console.line("spool       \(HumanFormat.bytes(status.spoolBytes)) of \(HumanFormat.bytes(status.spoolLimit)); \(status.waitingSegments) segments (\(HumanFormat.bytes(status.waitingBytes))) wait for the repository")
+        Console.line("comparison  \(status.comparison): \(HumanFormat.count(status.compared)) files, \(HumanFormat.bytes(status.comparedBytes)) read, \(status.differences) differed")
+        Console.line("trouble     \(status.trouble ?? "none")")
+    }
+
+    private static func mount(_ given: String, _ registry: MountRegistry, _ invocation: Invocation) throws(AsofError) {
+        let path = try RecordVerb.realPath(Session.absolute(given))
+        guard let entry = registry.entries().first(where: { $0.mountPoint == path }) else {
+            throw AsofError(.failure, "no asof mount of this host is at \(path)", hint: "`asof status` lists them")
+        }
+        let described = describe(entry)
+        if invocation.flag("json") { return try Console.json(described) }
+        Console.line("\(path): process \(described.process)")
+        if let time = described.time, let lsn = described.lsn { Console.line("the directory as of \(time) (lsn:\(lsn)), read-only") }
+    }
+
+    private static func describe(_ entry: MountRegistry.Entry) -> Answer.Mount {
+        Answer.Mount(
+            mountPoint: entry.mountPoint, process: entry.process, time: attribute("time", entry.mountPoint),
+            lsn: attribute("lsn", entry.mountPoint))
+    }
+
+    private static func attribute(_ name: String, _ path: String) -> String? {
+        guard let directory = try? SystemCall.open(path, SystemCall.O_PATH), let key = Name("user.asof.\(name)"),
+            let value = try? SystemCall.extendedAttribute(directory.raw, key)
+        else { return nil }
+        return String(decoding: value, as: UTF8.self)
+    }
+}

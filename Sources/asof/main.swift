@@ -1,0 +1,4 @@
+import AsofCommands
+import Glibc
+
+exit(Program.run(Array(CommandLine.arguments.dropFirst())))
