@@ -2,6 +2,7 @@
 package enum CrashPointNames {
     package static let all = [
         "archive.head.after", "archive.head.before", "archive.upload.after", "archive.upload.before",
+        "capture.epoch.taken",
         "durable.replace.renamed", "durable.replace.written",
         "journal.commit.after", "journal.commit.before", "journal.intent.after", "journal.intent.before", "journal.intent.reserved",
         "journal.sync.after", "journal.sync.before",

@@ -3,7 +3,7 @@
 
   crashes.py [--asof BIN] [--random 100] [--points all|NAME,NAME…|none] [--occurrences 1,5] [--seed 1] [--encrypted] …
 
-Every round goes on in the same repository (a new one every --rounds-per-repository): record starts, writers work, asof dies. Then
+Half of the random ones die a second time while they start again. Every round goes on in the same repository (a new one every --rounds-per-repository): record starts, writers work, asof dies. Then
   - everything acknowledged must be in the backing directory; what was in flight may be there (up to a byte) or not;
   - record starts again on it and goes on under load, and ends cleanly;
   - the newest view equals the backing directory in everything;
@@ -92,7 +92,15 @@ class Scene:
             recorder.kill()
         finally:
             self._after(recorder, load)
-        return "under load"
+        if self.chance.random() < 0.5:
+            return "under load"
+        again = self.recorder()
+        try:
+            time.sleep(self.chance.random() * 0.15)
+            again.kill()
+        finally:
+            self._after(again, None)
+        return "under load, and again while it started"
 
     def _await_calls(self, load):
         """Waits until the writers make calls."""

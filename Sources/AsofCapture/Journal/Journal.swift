@@ -68,7 +68,7 @@ final class Journal: Sendable {
             order = Lock(
                 Order(
                     file: file, offset: JournalFile.headerLength, lastLSN: lastLSN, lastTime: lastTime,
-                    files: recovered.files + [file]))
+                    unsealedIntents: recovered.openIntents, files: recovered.files + [file]))
             spares = Monitor(Spares())
             syncing = Lock(sequence * UInt64(JournalFile.length))
         } catch {

@@ -13,8 +13,8 @@ struct RecoveredJournal {
     private(set) var last: (lsn: LSN, time: Instant)?
     /// Inodes of intents that have neither commit nor abort: their files must be compared with the log.
     private(set) var openInodes: Set<InodeNumber> = []
-    /// Inodes that whole transactions changed: what a power cut may have torn in the directory.
-    private(set) var changedInodes: Set<InodeNumber> = []
+    /// How many they are, by file.
+    private(set) var openIntents: [UInt64: Int] = [:]
     /// The files were written by an earlier boot: what was not made durable may be lost, in the directory, too.
     private(set) var isFromEarlierBoot = false
     /// False: there were no files, the last life ended in order.
@@ -53,7 +53,10 @@ struct RecoveredJournal {
             isBroken = !walk(file, sealed: sealed, expected: &expected, intents: &intents)
             files.append(file)
         }
-        for inodes in intents.values { openInodes.formUnion(inodes) }
+        for (position, inodes) in intents {
+            openInodes.formUnion(inodes)
+            openIntents[position / UInt64(JournalFile.length), default: 0] += 1
+        }
     }
 
     /// Reads one file's records; false when a transaction is missing or torn, so that nothing behind it counts.
@@ -80,7 +83,6 @@ struct RecoveredJournal {
                     // The payload must be whole, too: after a power cut a page of it may be missing.
                     guard commit.lsn == expected, payloadLength(commit) == 0 || intents[commit.intent] != nil else { return false }
                     expected = commit.lsn.next
-                    for operation in commit.operations { changedInodes.insert(operation.inode) }
                 }
                 if (last?.lsn ?? .zero) < commit.lsn { last = (commit.lsn, commit.time) }
                 intents[commit.intent] = nil

@@ -25,6 +25,12 @@ package final class Recorder: Sendable {
     private let comparison = Monitor<Comparison>(.running)
     /// Where the log ended before this life: what came after it is exact once the comparison is over.
     private let start: CutPoint
+    private let unsettled: CaptureLife.Unsettled
+    /// No state was recoverable before this life's comparison.
+    private let isFirstScan: Bool
+    private let life: Lock<CaptureLife>
+    /// Intents that an earlier life left open, by journal file: kept until their files were compared.
+    private let openIntents: [UInt64: Int]
     /// When this life began to capture.
     private let began: Instant
     private let report: @Sendable (String) -> Void
@@ -58,29 +64,41 @@ package final class Recorder: Sendable {
         if let head = before { waiting = try Self.unarchived(waiting, head: head) }
         var recovered = try RecoveredJournal(
             folder: spool.journalFolder, sealed: max(before?.last ?? .zero, waiting.last?.object.last ?? .zero))
-        if let epoch = spool.lastEpoch, let head = before, head.epoch != epoch,
-            !waiting.isEmpty || recovered.hasTransactions(behind: head.last)
-        {
-            let place = try spool.abandon(epoch: epoch)
-            report("this capture was fenced: another one (epoch \(head.epoch)) took timeline \(timeline.name) over. What it had not archived is kept in \(place)")
-            waiting = []
-            recovered = try RecoveredJournal(folder: spool.journalFolder, sealed: head.last)
+        var life = try spool.loadLife()
+        if let old = life, let head = before, !old.owns(head) {
+            if !waiting.isEmpty || recovered.hasTransactions(behind: head.last) {
+                let place = try spool.abandon(epoch: old.epoch)
+                report("this capture was fenced: another one (epoch \(head.epoch)) took timeline \(timeline.name) over. What it had not archived is kept in \(place)")
+                waiting = []
+                recovered = try RecoveredJournal(folder: spool.journalFolder, sealed: head.last)
+            }
+            life = nil
         }
         let lastSealed = waiting.last?.object ?? before?.segments.last
         let sealed = CutPoint(lsn: lastSealed?.last ?? .zero, time: lastSealed?.lastTime ?? .distantPast)
-        let known = recovered.last.flatMap { $0.lsn > sealed.lsn ? CutPoint(lsn: $0.lsn, time: $0.time) : nil } ?? sealed
+        var known = recovered.last.flatMap { $0.lsn > sealed.lsn ? CutPoint(lsn: $0.lsn, time: $0.time) : nil } ?? sealed
+        known.time = max(known.time, before?.capturedUntil ?? .distantPast)
         start = known
 
-        appender = try Appender.take(timeline, as: holder) { other, head in
-            takeOver || Self.isGone(other, head: head, than: holder)
-        }
-        let unsettled = before?.unsettledSince ?? known
-        _ = try appender.publish { head throws(AsofError) in head.unsettledSince = unsettled }
-        try spool.setEpoch(appender.epoch)
+        // After a power cut the directory may have lost what the log kept, and the other way round, for as long as write-back takes.
+        let powerCut = recovered.isFromEarlierBoot ? known.time.advanced(byNanoseconds: -600_000_000_000).nanoseconds : nil
+        // Whether an earlier comparison was interrupted this spool knows best; without its word the head does.
+        var unsettled = (life != nil ? life?.unsettled : before?.unsettledSince.map { .init(since: $0) }) ?? .init(since: known)
+        unsettled.changedSince = [unsettled.changedSince, powerCut].compactMap { $0 }.min()
+        self.unsettled = unsettled
+        var next = CaptureLife(epoch: life?.epoch ?? 0, holder: holder, settled: life?.settled, unsettled: unsettled)
+        try spool.save(next)
+        appender = try Appender.take(timeline, as: holder, unsettledSince: unsettled.since) { other, _ in takeOver || other.isKnownDead }
+        CrashPoint.reach("capture.epoch.taken")
+        next.epoch = appender.epoch
+        try spool.save(next)
+        self.life = Lock(next)
+        isFirstScan = before?.first == nil && life?.settled == nil
+        openIntents = recovered.openIntents
 
         archiver = Archiver(appender: appender, spool: spool, keepsLocal: limits.keepsLocal, waiting: waiting)
         journal = try Journal(
-            folder: spool.journalFolder, recovered: recovered, lastLSN: known.lsn, lastTime: max(known.time, before?.capturedUntil ?? .distantPast))
+            folder: spool.journalFolder, recovered: recovered, lastLSN: known.lsn, lastTime: known.time)
         sealer = Sealer(
             journal: journal, spool: spool, repository: repository, timeline: timeline.name, epoch: appender.epoch, limits: limits,
             archiver: archiver, after: (sealed.lsn, lastSealed?.hash ?? [], lastSealed?.highestInode ?? .root),
@@ -98,6 +116,10 @@ package final class Recorder: Sendable {
                 throw archiver.trouble ?? AsofError(.unavailable, "what the spool \(spool.folder) holds could not be archived")
             }
         }
+        // An earlier life found the log exact, and died before the head knew.
+        if let settled = life?.settled, settled.point.lsn <= known.lsn {
+            archiver.add(.settled(settled.point, gap: settled.gap, thenUnsettledSince: unsettled.since))
+        }
         let head = try timeline.head()
         let view = try Self.view(of: timeline, head: head)
         do throws(Errno) {
@@ -108,8 +130,7 @@ package final class Recorder: Sendable {
         }
         let suspicion = Reconciler.Suspicion(
             inFlight: recovered.openInodes,
-            // After a power cut the directory may have lost what the log kept, and the other way round, for as long as write-back takes.
-            changedSince: recovered.isFromEarlierBoot ? known.time.advanced(byNanoseconds: -600_000_000_000) : .distantFuture)
+            changedSince: unsettled.changedSince.map(Instant.init(nanoseconds:)) ?? .distantFuture)
         let journal = self.journal
         reconciler = Reconciler(table: fileSystem.table, journal: journal, known: view, suspicion: suspicion) {
             while journal.fileCount > 64 { SystemClock.sleep(.milliseconds(20)) }
@@ -129,14 +150,6 @@ package final class Recorder: Sendable {
             try? SystemCall.unlink(segment.path)
             return false
         }
-    }
-
-    /// A holder on this host is gone when its process is; of another host only time tells, so that takes an order.
-    private static func isGone(_ other: Holder, head: Head, than this: Holder) -> Bool {
-        guard other.host == this.host else { return false }
-        if other.boot != this.boot { return true }
-        guard let identity = try? ProcessIdentity.of(other.process) else { return true }
-        return identity.startTicks != other.started
     }
 
     private static func start(_ name: String, _ threads: Lock<[NamedThread]>, _ body: @escaping @Sendable () -> Void) throws(AsofError) {
@@ -178,7 +191,7 @@ package final class Recorder: Sendable {
                 let lsn = try journal.commit(intent, .reconcile, [.attributes(.root, status.attributes, isBorn: false)])
                 point = CutPoint(lsn: lsn, time: journal.end.time)
             }
-            archiverSettle(outcome, point)
+            try settle(outcome, point)
             comparison.withLock { $0 = .done(outcome) }
         } catch {
             report("the directory could not be compared with the log: \(error.description). Nothing captured since the start can be mounted until a restart succeeds")
@@ -187,21 +200,38 @@ package final class Recorder: Sendable {
         comparison.broadcast()
     }
 
-    /// Tells the head that the log is exact from `point` on, after everything up to it.
-    private func archiverSettle(_ outcome: Reconciler.Outcome, _ point: CutPoint) {
-        var gap: Gap?
-        if start.lsn > .zero, outcome.transactions > 0, outcome.unexplained > 0 || point.lsn > start.lsn.next {
-            let reason = outcome.unexplained > 0
-                ? "changed while nothing captured: \(outcome.unexplained) files or directories differed"
-                : "changes in flight at a crash were brought into the log"
-            // Changes in flight at a crash were never acknowledged: until this life began, the state before them is as good as any.
-            // Only the moments while they were brought in, one after the other, are not.
-            let after = outcome.unexplained > 0 ? start : CutPoint(lsn: start.lsn, time: max(start.time, began))
-            gap = Gap(after: after, before: point, reason: reason)
+    /// Remembers, and tells the head, that the log is exact from `point` on.
+    private func settle(_ outcome: Reconciler.Outcome, _ point: CutPoint) throws(AsofError) {
+        let settlement = CaptureLife.Settlement(point: point, gap: gap(outcome, before: point))
+        // First the log up to `point`, then the word that it is exact: neither waits for the store.
+        try journal.synchronize()
+        try life.withLock { life throws(AsofError) in
+            life.settled = settlement
+            life.unsettled = nil
+            try spool.save(life)
         }
+        journal.release(before: 0, settled: openIntents)
         // Sealed first: the head must not speak of a transaction that it does not have.
         guard sealer.seal(timeout: .seconds(3600)) else { return }
-        archiver.add(.settled(point, gap: gap))
+        archiver.add(.settled(point, gap: settlement.gap, thenUnsettledSince: nil))
+    }
+
+    /// What must be declared once the directory was compared; nil: every cut is a state that was there.
+    private func gap(_ outcome: Reconciler.Outcome, before point: CutPoint) -> Gap? {
+        guard !isFirstScan else { return nil }
+        if unsettled.since.lsn != start.lsn {
+            return Gap(after: unsettled.since, before: point, reason: "a comparison of the directory with the log was interrupted")
+        }
+        if outcome.unexplained > 0 {
+            return Gap(
+                after: start, before: point, reason: "changed while nothing captured: \(outcome.unexplained) files or directories differed")
+        }
+        // Changes in flight at a crash were never acknowledged: until this life began, the state before them is as good as any. Only the
+        // moments while they were brought in, one after the other, are not.
+        guard outcome.transactions > 0, point.lsn > start.lsn.next else { return nil }
+        return Gap(
+            after: CutPoint(lsn: start.lsn, time: max(start.time, began)), before: point,
+            reason: "changes in flight at a crash were brought into the log")
     }
 
     private func watchSpace() {
@@ -236,6 +266,11 @@ package final class Recorder: Sendable {
         isStopping.store(true, ordering: .relaxed)
         for thread in threads.withLock({ $0 }) { thread.join() }
         guard isArchived else { return false }
+        // The journal is the last witness of what a power cut may take from the directory.
+        do throws(Errno) { try SystemCall.syncFileSystem(fileSystem.table.root.raw) } catch {
+            report("the directory could not be made durable: \(error.text). The journal is kept, and the next start compares again")
+            return false
+        }
         journal.removeFiles()
         do throws(AsofError) { try appender.release() } catch { report("the timeline could not be given back: \(error.description)") }
         return true
@@ -291,10 +326,16 @@ extension Holder {
         do throws(Errno) {
             let identity = try ProcessIdentity.current()
             return Holder(
-                host: identity.host, process: identity.pid, started: identity.startTicks, boot: identity.bootID,
+                host: identity.host, process: identity.pid, started: identity.startTicks, boot: identity.bootID, namespace: identity.namespace,
                 since: SystemClock.now().secondsDescription)
         } catch {
             throw AsofError(error, "cannot tell which process this is")
         }
+    }
+
+    /// True when it cannot write any more for sure. Of another host or container only a person can know.
+    var isKnownDead: Bool {
+        let identity = ProcessIdentity(pid: process, startTicks: started, bootID: boot, host: host, namespace: namespace)
+        return (try? identity.liveness()) == .dead
     }
 }

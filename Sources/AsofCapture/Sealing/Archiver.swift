@@ -13,8 +13,9 @@ final class Archiver: Sendable {
         case segment(SpooledSegment)
         /// Everything up to here is in the segments before.
         case capturedUntil(CutPoint)
-        /// The directory was compared with the log, as of this cut; a gap is declared where one was found.
-        case settled(CutPoint, gap: Gap?)
+        /// The directory was compared with the log, as of this cut; a gap is declared where one was found. `thenUnsettledSince`: another
+        /// comparison began there since.
+        case settled(CutPoint, gap: Gap?, thenUnsettledSince: CutPoint?)
     }
 
     private struct Queue {
@@ -131,10 +132,11 @@ final class Archiver: Sendable {
                 case .segment(let segment): try head.append(segment.object)
                 case .capturedUntil(let point):
                     if head.unsettledSince == nil, head.first != nil { head.capturedUntil = max(head.capturedUntil, point.time) }
-                case .settled(let point, let gap):
-                    head.unsettledSince = nil
+                case .settled(let point, let gap, let unsettled):
+                    head.unsettledSince = unsettled
                     if head.first == nil { head.first = point }
-                    if let gap { head.gaps.append(gap) }
+                    // A new life says again what it does not know to be published.
+                    if let gap, !head.gaps.contains(gap) { head.gaps.append(gap) }
                     head.capturedUntil = max(head.capturedUntil, point.time)
                 }
             }

@@ -8,7 +8,7 @@ internal import Glibc
 /// What a capture keeps on its host until it is archived: one folder a repository and timeline.
 ///
 ///     lock             held while a capture runs; names its process
-///     epoch            the epoch of the last capture that ran here
+///     life.json        what is known of the last capture that ran here: CaptureLife
 ///     control.sock     asks the running capture for its state, or to seal now
 ///     journal/         the recorder's journal
 ///     segments/        sealed, waiting for the store; `building-…`: not sealed yet, void after a crash (the journal has it)
@@ -53,16 +53,6 @@ package struct Spool: Sendable {
         }
         let other = (try? SystemCall.readAll(path: path, limit: 4096)).map { String(decoding: $0, as: UTF8.self) } ?? "another process"
         throw AsofError(.locked, "this timeline is being captured by \(other)", hint: "stop that one first: two captures cannot share a timeline")
-    }
-
-    var lastEpoch: UInt64? {
-        (try? SystemCall.readAll(path: "\(folder)/epoch", limit: 64)).flatMap { UInt64(String(decoding: $0, as: UTF8.self)) }
-    }
-
-    func setEpoch(_ epoch: UInt64) throws(AsofError) {
-        do throws(Errno) { try Durable.replace(inDirectory: folder, "epoch", Array(String(epoch).utf8)) } catch {
-            throw AsofError(error, "cannot write \(folder)/epoch")
-        }
     }
 
     /// Sealed segments that wait for the store, oldest first. What was being built is removed.

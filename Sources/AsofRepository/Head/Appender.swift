@@ -14,9 +14,10 @@ package final class Appender: Sendable {
         self.start = start
     }
 
-    /// Takes the timeline over from nobody, or from a holder of which `isGone` says that it cannot write any more.
+    /// Takes the timeline over from nobody, or from a holder of which `isGone` says that it cannot write any more. What comes behind
+    /// `unsettledSince` is not known to be exact until the new appender says so.
     package static func take(
-        _ timeline: Timeline, as holder: Holder, isGone: (Holder, Head) -> Bool
+        _ timeline: Timeline, as holder: Holder, unsettledSince: CutPoint, isGone: (Holder, Head) -> Bool
     ) throws(AsofError) -> Appender {
         let head = try timeline.update { head throws(AsofError) in
             if let other = head.holder, !isGone(other, head) {
@@ -26,6 +27,7 @@ package final class Appender: Sendable {
             }
             head.epoch += 1
             head.holder = holder
+            head.unsettledSince = head.unsettledSince ?? unsettledSince
         }
         return Appender(timeline: timeline, epoch: head.epoch, start: head)
     }

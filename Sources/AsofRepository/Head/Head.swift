@@ -40,18 +40,32 @@ package struct Head: Hashable, Sendable {
     package var storedBytes: UInt64 { (bases + segments).reduce(0) { $0 &+ $1.size } }
 }
 
-/// A transaction and its time.
-package struct CutPoint: Hashable, Sendable {
+/// A transaction and its time. In JSON: `{"lsn":…,"time":…}`, the time in nanoseconds since 1970.
+package struct CutPoint: Hashable, Sendable, Codable {
     package var lsn: LSN
     package var time: Instant
     package init(lsn: LSN, time: Instant) {
         self.lsn = lsn
         self.time = time
     }
+
+    private enum CodingKeys: CodingKey { case lsn, time }
+
+    package init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: CodingKeys.self)
+        lsn = LSN(try fields.decode(UInt64.self, forKey: .lsn))
+        time = Instant(nanoseconds: try fields.decode(Int64.self, forKey: .time))
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var fields = encoder.container(keyedBy: CodingKeys.self)
+        try fields.encode(lsn.rawValue, forKey: .lsn)
+        try fields.encode(time.nanoseconds, forKey: .time)
+    }
 }
 
 /// An interval in which changes were not captured. The states at both ends are exact, those between are unknown.
-package struct Gap: Hashable, Sendable {
+package struct Gap: Hashable, Sendable, Codable {
     /// The last exact state before.
     package var after: CutPoint
     /// The first exact state behind; its transactions brought the log up to date.
@@ -72,13 +86,16 @@ package struct Holder: Hashable, Sendable, Codable {
     /// Field 22 of /proc/<pid>/stat: a process number that was given again has another.
     package var started: UInt64
     package var boot: String
+    /// Inode number of its process namespace: containers have their own.
+    package var namespace: UInt64
     package var since: String
 
-    package init(host: String, process: Int32, started: UInt64, boot: String, since: String) {
+    package init(host: String, process: Int32, started: UInt64, boot: String, namespace: UInt64, since: String) {
         self.host = host
         self.process = process
         self.started = started
         self.boot = boot
+        self.namespace = namespace
         self.since = since
     }
 
@@ -91,24 +108,11 @@ extension Head {
         var epoch: UInt64
         var holder: Holder?
         var capturedUntil: Int64
-        var first: Point?
+        var first: CutPoint?
         var bases: [Object]
         var segments: [Object]
-        var gaps: [GapDocument]
-        var unsettledSince: Point?
-    }
-
-    private struct Point: Codable {
-        var lsn: UInt64
-        var time: Int64
-        init(_ point: CutPoint) { lsn = point.lsn.rawValue; time = point.time.nanoseconds }
-        var point: CutPoint { CutPoint(lsn: LSN(lsn), time: Instant(nanoseconds: time)) }
-    }
-
-    private struct GapDocument: Codable {
-        var after: Point
-        var before: Point
-        var reason: String
+        var gaps: [Gap]
+        var unsettledSince: CutPoint?
     }
 
     private struct Object: Codable {
@@ -147,10 +151,9 @@ extension Head {
 
     package func encode(key: [UInt8]?) throws(AsofError) -> [UInt8] {
         let document = Document(
-            format: 1, epoch: epoch, holder: holder, capturedUntil: capturedUntil.nanoseconds, first: first.map(Point.init),
+            format: 1, epoch: epoch, holder: holder, capturedUntil: capturedUntil.nanoseconds, first: first,
             bases: bases.map(Object.init), segments: segments.map(Object.init),
-            gaps: gaps.map { GapDocument(after: Point($0.after), before: Point($0.before), reason: $0.reason) },
-            unsettledSince: unsettledSince.map(Point.init))
+            gaps: gaps, unsettledSince: unsettledSince)
         return SignedDocument.seal(try JSONText.encode(document), key: key)
     }
 
@@ -167,11 +170,11 @@ extension Head {
         epoch = document.epoch
         holder = document.holder
         capturedUntil = Instant(nanoseconds: document.capturedUntil)
-        first = document.first?.point
-        unsettledSince = document.unsettledSince?.point
+        first = document.first
+        unsettledSince = document.unsettledSince
         for object in document.bases { bases.append(try object.sealed(name: name)) }
         for object in document.segments { segments.append(try object.sealed(name: name)) }
-        for gap in document.gaps { gaps.append(Gap(after: gap.after.point, before: gap.before.point, reason: gap.reason)) }
+        gaps = document.gaps
         for (older, newer) in zip(segments, segments.dropFirst()) where older.last.next != newer.first {
             throw AsofError(.damaged, "\(name) is damaged: transactions between \(older.last) and \(newer.first) are missing")
         }

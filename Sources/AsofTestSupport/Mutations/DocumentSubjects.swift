@@ -22,7 +22,7 @@ final class HeadSubject: MutationSubject {
         var head = Head()
         head.epoch = random.next() >> 40
         if random.chance(50) {
-            head.holder = Holder(host: "häst\"\n", process: 77, started: random.next(), boot: "b", since: "2026-01-01T00:00:00Z")
+            head.holder = Holder(host: "häst\"\n", process: 77, started: random.next(), boot: "b", namespace: 4_026_531_836, since: "2026-01-01T00:00:00Z")
         }
         head.capturedUntil = Instant(nanoseconds: Int64(truncatingIfNeeded: random.next()))
         if random.chance(80) { head.first = CutPoint(lsn: LSN(1), time: Instant(nanoseconds: 5)) }
