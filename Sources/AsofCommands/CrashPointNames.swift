@@ -5,6 +5,7 @@ package enum CrashPointNames {
         "capture.epoch.taken",
         "durable.replace.renamed", "durable.replace.written",
         "journal.commit.after", "journal.commit.before", "journal.intent.after", "journal.intent.before", "journal.intent.reserved",
+        "journal.keep.after",
         "journal.sync.after", "journal.sync.before",
         "record.change.after", "record.change.before", "record.write.after", "record.write.before",
         "spool.append.after", "spool.append.before", "spool.seal.after", "spool.seal.before", "spool.seal.renamed", "spool.seal.synced",

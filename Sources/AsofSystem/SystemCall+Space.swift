@@ -26,6 +26,9 @@ extension SystemCall {
         _ = try checked { fdatasync(descriptor) }
     }
 
+    /// `sync_file_range(2)` with `SYNC_FILE_RANGE_WRITE`: what is dirty sets out for the disk. A hint that promises nothing, so it cannot fail.
+    package static func startWriting(_ descriptor: Int32) { asof_start_writing(descriptor) }
+
     /// `syncfs(2)`: everything of the file system that holds the open file.
     package static func syncFileSystem(_ descriptor: Int32) throws(Errno) {
         _ = try checked { asof_syncfs(descriptor) }

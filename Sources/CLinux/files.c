@@ -1,7 +1,9 @@
 #define _GNU_SOURCE
 #include "CLinux.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -57,3 +59,25 @@ int asof_fstatfs_type(int descriptor, uint64_t *type) {
 #define MADV_POPULATE_WRITE 23
 #endif
 int asof_populate_write(void *start, size_t length) { return madvise(start, length, MADV_POPULATE_WRITE); }
+
+void asof_start_writing(int descriptor) { sync_file_range(descriptor, 0, 0, SYNC_FILE_RANGE_WRITE); }
+
+int asof_handle_of(int descriptor, void *buffer, unsigned int capacity) {
+    union { struct file_handle handle; char space[sizeof(struct file_handle) + MAX_HANDLE_SZ]; } u;
+    int mount;
+    u.handle.handle_bytes = MAX_HANDLE_SZ;
+    if (name_to_handle_at(descriptor, "", &u.handle, &mount, AT_EMPTY_PATH) != 0) return -1;
+    if (u.handle.handle_bytes + 4 > capacity) { errno = EOVERFLOW; return -1; }
+    memcpy(buffer, &u.handle.handle_type, 4);
+    memcpy((char *)buffer + 4, u.handle.f_handle, u.handle.handle_bytes);
+    return 4 + (int)u.handle.handle_bytes;
+}
+
+int asof_open_handle(int anchor, const void *bytes, unsigned int length, int flags) {
+    union { struct file_handle handle; char space[sizeof(struct file_handle) + MAX_HANDLE_SZ]; } u;
+    if (length < 4 || length > ASOF_HANDLE_MAX) { errno = EINVAL; return -1; }
+    memcpy(&u.handle.handle_type, bytes, 4);
+    u.handle.handle_bytes = length - 4;
+    memcpy(u.handle.f_handle, (const char *)bytes + 4, length - 4);
+    return open_by_handle_at(anchor, &u.handle, flags);
+}

@@ -365,7 +365,7 @@ class Writer:
         size = os.fstat(self.open(path)).st_size
         choice = self.chance.random()
         if choice < 0.4 or size == 0:
-            self.write_raw(path, self.chance.randrange(0, size + 50_000), self.chance.randint(1, 30_000))
+            self.write_raw(path, self.chance.randrange(0, size + 50_000), self.chance.choice((self.chance.randint(1, 30_000), self.chance.randint(30_000, 300_000))))
         elif choice < 0.6:
             self.truncate(path, self.chance.randrange(0, 2 * size))
         else:

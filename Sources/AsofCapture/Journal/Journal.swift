@@ -3,6 +3,7 @@ internal import AsofFormat
 internal import AsofSystem
 internal import CLinux
 internal import Glibc
+internal import Synchronization
 
 /// The write-ahead log of a recorder: survives `kill -9` as it is, and a power cut up to the last `synchronize`.
 ///
@@ -44,6 +45,8 @@ final class Journal: Sendable {
     private let order: Lock<Order>
     private let spares: Monitor<Spares>
     private let syncing: Lock<Position>
+    private let synchronized: Atomic<UInt64>
+    let references: PayloadReferences
     private let clock: @Sendable () -> Instant
 
     /// An intent that was begun: where its bytes are, for the commit and for copying the payload.
@@ -54,13 +57,17 @@ final class Journal: Sendable {
         var position: Position { file.sequence * UInt64(JournalFile.length) + UInt64(offset) }
     }
 
+    /// Everything before this position is durable.
+    var synchronizedEnd: Position { synchronized.load(ordering: .acquiring) }
+
     /// Goes on behind what `recovered` holds. `lastLSN`, `lastTime`: of the newest transaction anywhere (journal, spool, repository).
     init(
-        folder: String, recovered: RecoveredJournal, lastLSN: LSN, lastTime: Instant,
+        folder: String, recovered: RecoveredJournal, references: PayloadReferences, lastLSN: LSN, lastTime: Instant,
         clock: @escaping @Sendable () -> Instant = SystemClock.now
     ) throws(AsofError) {
         self.folder = folder
         self.clock = clock
+        self.references = references
         do throws(Errno) {
             boot = try SystemClock.bootIdentifier()
             let sequence = recovered.nextSequence
@@ -71,6 +78,7 @@ final class Journal: Sendable {
                     unsealedIntents: recovered.openIntents, files: recovered.files + [file]))
             spares = Monitor(Spares())
             syncing = Lock(sequence * UInt64(JournalFile.length))
+            synchronized = Atomic(sequence * UInt64(JournalFile.length))
         } catch {
             throw AsofError(error, "cannot make a journal file in \(folder)")
         }
@@ -91,19 +99,23 @@ final class Journal: Sendable {
             return intent
         }
         CrashPoint.reach("journal.intent.reserved")
-        let body = intent.file.base + intent.offset + JournalRecord.headerLength
-        head.withUnsafeBytes { if let start = $0.baseAddress { body.copyMemory(from: start, byteCount: $0.count) } }
-        if let start = payload.baseAddress { (body + head.count).copyMemory(from: start, byteCount: payload.count) }
-        JournalRecord.complete(intent.file.base, offset: intent.offset, length: length, sequence: intent.file.sequence)
+        do throws(Errno) {
+            try head.withUnsafeBufferPointer { (head) throws(Errno) in try fill(intent, UnsafeRawBufferPointer(head), payload) }
+        } catch {
+            abort(intent)
+            throw AsofError(error, "cannot write to \(intent.file.path)")
+        }
         CrashPoint.reach("journal.intent.after")
         return intent
     }
 
-    /// Logs what was done as the next transaction. The payload of `operations` is the front of the intent's.
+    /// Logs what was done as the next transaction. The payload of `operations` is the front of the intent's, or where `reference` says.
     @discardableResult
-    func commit(_ intent: Intent, _ verb: Verb, _ operations: [Operation]) throws(AsofError) -> LSN {
+    func commit(
+        _ intent: Intent, _ verb: Verb, reference: JournalCodec.Reference? = nil, _ operations: [Operation]
+    ) throws(AsofError) -> LSN {
         CrashPoint.reach("journal.commit.before")
-        var body = JournalCodec.encodeCommit(verb, intent: intent.position, operations)
+        var body = JournalCodec.encodeCommit(verb, intent: intent.position, reference, operations)
         let length = JournalRecord.headerLength + body.count
         let lsn = try order.withLock { order throws(AsofError) in
             try reserve(length, &order)
@@ -132,6 +144,41 @@ final class Journal: Sendable {
         }
     }
 
+    /// Takes a copy of bytes that the change of the intent at `position` refers to. Returns where the copy is.
+    func keep(_ position: Position, _ bytes: UnsafeRawBufferPointer) throws(AsofError) -> Position {
+        var writer = ByteWriter(reserving: JournalCodec.keptStart)
+        writer.fixed64(position)
+        let length = JournalRecord.headerLength + JournalCodec.keptStart + bytes.count
+        let place = try order.withLock { order throws(AsofError) in
+            try reserve(length, &order)
+            let place = Intent(file: order.file, offset: order.offset, length: length)
+            self.place(.kept, length, &order)
+            return place
+        }
+        do throws(Errno) {
+            try writer.bytes.withUnsafeBufferPointer { (head) throws(Errno) in try fill(place, UnsafeRawBufferPointer(head), bytes) }
+        } catch {
+            throw AsofError(error, "cannot write to \(place.file.path)")
+        }
+        CrashPoint.reach("journal.keep.after")
+        return place.position
+    }
+
+    /// The bytes that `keep` took.
+    func kept(at position: Position, length: Int) throws(AsofError) -> [UInt8] {
+        let offset = Int(position % UInt64(JournalFile.length))
+        let start = JournalRecord.headerLength + JournalCodec.keptStart
+        guard let file = file(at: position),
+            JournalRecord.isComplete(file.base, offset: offset, length: start + length, sequence: file.sequence)
+        else { throw AsofError(.damaged, "the journal lacks the copy that it took at \(position)") }
+        return Array(UnsafeRawBufferPointer(start: file.base + offset + start, count: length))
+    }
+
+    private func fill(_ place: Intent, _ head: UnsafeRawBufferPointer, _ payload: UnsafeRawBufferPointer) throws(Errno) {
+        try place.file.fill(place.offset + JournalRecord.headerLength, head, payload)
+        JournalRecord.complete(place.file.base, offset: place.offset, sequence: place.file.sequence, body: head, payload)
+    }
+
     /// Makes sure that `length` bytes fit in the current file.
     private func reserve(_ length: Int, _ order: inout Order) throws(AsofError) {
         if let failure = order.failure { throw failure }
@@ -156,14 +203,11 @@ final class Journal: Sendable {
     private func append(_ kind: JournalRecord.Kind, _ body: [UInt8], _ order: inout Order) {
         let offset = order.offset
         let file = order.file
-        let length = JournalRecord.headerLength + body.count
-        body.withUnsafeBytes {
-            if let start = $0.baseAddress {
-                (file.base + offset + JournalRecord.headerLength).copyMemory(from: start, byteCount: $0.count)
-            }
+        body.withUnsafeBytes { body in
+            if let start = body.baseAddress { (file.base + offset + JournalRecord.headerLength).copyMemory(from: start, byteCount: body.count) }
+            JournalRecord.complete(file.base, offset: offset, sequence: file.sequence, body: body)
         }
-        JournalRecord.complete(file.base, offset: offset, length: length, sequence: file.sequence)
-        place(kind, length, &order)
+        place(kind, JournalRecord.headerLength + body.count, &order)
     }
 
     /// Writes a header at the end of the log and moves the end. Behind it there must be no old header: that place is cleared first.
@@ -186,15 +230,21 @@ final class Journal: Sendable {
             guard synced < target.position else { return }
             let (files, now) = order.withLock { ($0.files, endPosition($0)) }
             CrashPoint.reach("journal.sync.before")
-            for file in files where (file.sequence + 1) * UInt64(JournalFile.length) > synced && file.sequence * UInt64(JournalFile.length) <= now {
-                do throws(Errno) {
-                    try file.descriptor.withRaw { raw throws(Errno) in try SystemCall.syncData(raw) }
-                } catch {
-                    throw AsofError(error, "cannot make \(file.path) durable")
-                }
+            let length = UInt64(JournalFile.length)
+            let changed = files.filter { ($0.sequence + 1) * length > synced && $0.sequence * length <= now }
+            let referenced = references.takeUnsynced()
+            // All of them on their way to the disk at once, then waited for one by one.
+            let descriptors = changed.map(\.descriptor) + referenced.map(\.descriptor)
+            if descriptors.count > 1 { for descriptor in descriptors { descriptor.withRaw { SystemCall.startWriting($0) } } }
+            do throws(Errno) {
+                for descriptor in descriptors { try descriptor.withRaw { raw throws(Errno) in try SystemCall.syncData(raw) } }
+            } catch {
+                references.putBack(referenced)
+                throw AsofError(error, "cannot make the journal in \(folder), or a file that it refers to, durable")
             }
             CrashPoint.reach("journal.sync.after")
             synced = now
+            synchronized.store(now, ordering: .releasing)
         }
     }
 
@@ -266,7 +316,7 @@ final class Journal: Sendable {
             return spares.made
         }
         // A disk that is full now says so again when the file is really needed.
-        guard let made = try? JournalFile.createSpare(in: folder, number: number) else { return SystemClock.sleep(wait) }
+        guard let made = try? JournalFile.createSpare(in: folder, number: number, isPrefaulted: fileCount <= Self.sparesKept) else { return SystemClock.sleep(wait) }
         spares.withLock { $0.files.append(made) }
     }
 

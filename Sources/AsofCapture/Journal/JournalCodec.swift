@@ -8,9 +8,18 @@ enum JournalCodec {
         var lsn: LSN
         var time: Instant
         var verb: Verb
-        /// Position of the intent's record; `UInt64.max`: none, there is no payload.
+        /// Position of the intent's record, which holds the payload unless `reference` says where it is.
         var intent: UInt64
+        var reference: Reference?
         var operations: [Operation]
+    }
+
+    /// Payload that is not in the journal: a transaction's one write stands in the file itself.
+    struct Reference {
+        /// A `StableHandle`.
+        var handle: [UInt8]
+        /// CRC32C of the bytes.
+        var sum: UInt32
     }
 
     /// An intent: the inodes that are about to change; the payload of a write follows in the record.
@@ -21,12 +30,14 @@ enum JournalCodec {
     }
 
     /// Lays a commit's body out, but for LSN and time: those are known only inside the order's lock.
-    static func encodeCommit(_ verb: Verb, intent: UInt64, _ operations: [Operation]) -> [UInt8] {
+    static func encodeCommit(_ verb: Verb, intent: UInt64, _ reference: Reference?, _ operations: [Operation]) -> [UInt8] {
         var writer = ByteWriter(reserving: 128)
         writer.fixed64(0)
         writer.fixed64(0)
         writer.fixed64(intent)
         writer.byte(verb.rawValue)
+        writer.string(reference?.handle ?? [])
+        if let reference { writer.fixed32(reference.sum) }
         writer.varint(operations.count)
         for operation in operations { encode(operation, into: &writer) }
         return writer.bytes
@@ -41,10 +52,15 @@ enum JournalCodec {
         let time = Instant(nanoseconds: Int64(bitPattern: try reader.fixed64()))
         let intent = try reader.fixed64()
         guard let verb = Verb(rawValue: try reader.byte()) else { throw FormatError("a transaction of unknown kind") }
+        let handle = try reader.string()
+        let reference = handle.isEmpty ? nil : Reference(handle: handle, sum: try reader.fixed32())
         var operations: [Operation] = []
         for _ in 0..<(try reader.count(unit: 2)) { operations.append(try decode(&reader)) }
-        return Commit(lsn: lsn, time: time, verb: verb, intent: intent, operations: operations)
+        return Commit(lsn: lsn, time: time, verb: verb, intent: intent, reference: reference, operations: operations)
     }
+
+    /// Bytes before the copy in the body of a `kept` record: the intent's position.
+    static let keptStart = 8
 
     static func intentHeader(_ inodes: [InodeNumber]) -> [UInt8] {
         var writer = ByteWriter(reserving: 2 + inodes.count * 8)

@@ -21,6 +21,8 @@ enum JournalRecord {
         case abort = 3
         /// The rest of the file is not used.
         case end = 4
+        /// A copy of bytes that the transaction of the intent named here refers to in a file: they are about to go there.
+        case kept = 5
     }
 
     static func padded(_ length: Int) -> Int { (length + 7) & ~7 }
@@ -33,11 +35,11 @@ enum JournalRecord {
         (start + 8).storeBytes(of: headerSum(start, offset: offset, sequence: sequence), as: UInt32.self)
     }
 
-    /// Writes the body's sum: from now on the record counts.
-    static func complete(_ base: UnsafeMutableRawPointer, offset: Int, length: Int, sequence: UInt64) {
-        let start = base + offset
-        let sum = asof_crc32c(seed(offset, sequence), start + headerLength, length - headerLength)
-        (start + 12).storeBytes(of: sum, as: UInt32.self)
+    /// Writes the body's sum: from now on the record counts. `body`: its pieces, in order.
+    static func complete(_ base: UnsafeMutableRawPointer, offset: Int, sequence: UInt64, body: UnsafeRawBufferPointer...) {
+        var sum = seed(offset, sequence)
+        for piece in body { sum = asof_crc32c(sum, piece.baseAddress, piece.count) }
+        (base + offset + 12).storeBytes(of: sum, as: UInt32.self)
     }
 
     struct Header {

@@ -15,14 +15,18 @@ struct RecoveredJournal {
     private(set) var openInodes: Set<InodeNumber> = []
     /// How many they are, by file.
     private(set) var openIntents: [UInt64: Int] = [:]
+    /// Payload that whole transactions refer to, by their intents.
+    private(set) var references: [Journal.Position: PayloadReferences.Reference] = [:]
+    /// Copies of payload, by the intents of what they belong to: each with the position of its record.
+    private var kept: [Journal.Position: Journal.Position] = [:]
     /// The files were written by an earlier boot: what was not made durable may be lost, in the directory, too.
     private(set) var isFromEarlierBoot = false
     /// False: there were no files, the last life ended in order.
     var isEmpty: Bool { files.isEmpty }
 
     /// Reads all files in `folder`. Transactions must follow `sealed`, the newest that is sealed elsewhere, without a hole: where that ends,
-    /// the log ends, and what lies behind is removed.
-    init(folder: String, sealed: LSN) throws(AsofError) {
+    /// the log ends, and what lies behind is removed. `anchor`: the backing directory, whose files transactions may refer to.
+    init(folder: String, sealed: LSN, anchor: Int32) throws(AsofError) {
         var sequences: [UInt64] = []
         do throws(Errno) {
             let reader = try DirectoryReader(folder)
@@ -39,18 +43,22 @@ struct RecoveredJournal {
         let boot = try? SystemClock.bootIdentifier()
         var expected = sealed.next
         var intents: [Journal.Position: [InodeNumber]] = [:]
-        var isBroken = false
+        var found: [(sequence: UInt64, file: JournalFile?)] = []
         for sequence in sequences {
-            let opened: JournalFile?
-            do throws(Errno) { opened = try JournalFile.open(in: folder, sequence: sequence) } catch {
+            do throws(Errno) { found.append((sequence, try JournalFile.open(in: folder, sequence: sequence))) } catch {
                 throw AsofError(error, "cannot read the journal file \(folder)/\(JournalFile.name(sequence))")
             }
+        }
+        // Copies stand behind the transactions that need them.
+        for case let (_, file?) in found { collectCopies(file) }
+        var isBroken = false
+        for (sequence, opened) in found {
             guard let file = opened, !isBroken else {
                 try? SystemCall.unlink("\(folder)/\(JournalFile.name(sequence))")
                 continue
             }
             if file.boot != boot { isFromEarlierBoot = true }
-            isBroken = !walk(file, sealed: sealed, expected: &expected, intents: &intents)
+            isBroken = !walk(file, sealed: sealed, anchor: anchor, expected: &expected, intents: &intents)
             files.append(file)
         }
         for (position, inodes) in intents {
@@ -61,7 +69,7 @@ struct RecoveredJournal {
 
     /// Reads one file's records; false when a transaction is missing or torn, so that nothing behind it counts.
     private mutating func walk(
-        _ file: JournalFile, sealed: LSN, expected: inout LSN, intents: inout [Journal.Position: [InodeNumber]]
+        _ file: JournalFile, sealed: LSN, anchor: Int32, expected: inout LSN, intents: inout [Journal.Position: [InodeNumber]]
     ) -> Bool {
         var offset = JournalFile.headerLength
         while let header = JournalRecord.header(file.base, offset: offset, limit: JournalFile.length, sequence: file.sequence) {
@@ -71,6 +79,7 @@ struct RecoveredJournal {
             let isComplete = JournalRecord.isComplete(file.base, offset: offset, length: header.length, sequence: file.sequence)
             switch header.kind {
             case .end: return true
+            case .kept: break
             case .intent:
                 // An intent that is not complete did not come to touching the directory.
                 if isComplete, let intent = try? JournalCodec.decodeIntent(body) { intents[position] = intent.inodes }
@@ -81,7 +90,9 @@ struct RecoveredJournal {
                 guard isComplete, let commit = try? JournalCodec.decodeCommit(body) else { return false }
                 if commit.lsn > sealed {
                     // The payload must be whole, too: after a power cut a page of it may be missing.
-                    guard commit.lsn == expected, payloadLength(commit) == 0 || intents[commit.intent] != nil else { return false }
+                    guard commit.lsn == expected, payloadLength(commit) == 0 || intents[commit.intent] != nil, resolve(commit, anchor) else {
+                        return false
+                    }
                     expected = commit.lsn.next
                 }
                 if (last?.lsn ?? .zero) < commit.lsn { last = (commit.lsn, commit.time) }
@@ -89,6 +100,37 @@ struct RecoveredJournal {
             }
             offset += JournalRecord.padded(header.length)
         }
+        return true
+    }
+
+    private mutating func collectCopies(_ file: JournalFile) {
+        var offset = JournalFile.headerLength
+        while let header = JournalRecord.header(file.base, offset: offset, limit: JournalFile.length, sequence: file.sequence), header.kind != .end {
+            if header.kind == .kept, header.length > JournalRecord.headerLength + JournalCodec.keptStart,
+                JournalRecord.isComplete(file.base, offset: offset, length: header.length, sequence: file.sequence)
+            {
+                let intent = (file.base + offset + JournalRecord.headerLength).loadUnaligned(as: UInt64.self)
+                kept[intent] = file.sequence * UInt64(JournalFile.length) + UInt64(offset)
+            }
+            offset += JournalRecord.padded(header.length)
+        }
+    }
+
+    /// Finds the payload that a transaction refers to; false: it is not there any more.
+    private mutating func resolve(_ commit: JournalCodec.Commit, _ anchor: Int32) -> Bool {
+        guard let named = commit.reference else { return true }
+        guard case .write(_, let offset, let length)? = commit.operations.first, length <= JournalFile.length else { return false }
+        func reference(_ place: PayloadReferences.Place) -> PayloadReferences.Reference {
+            PayloadReferences.Reference(node: nil, place: place, offset: offset, length: length, sum: named.sum)
+        }
+        if let copy = kept[commit.intent] {
+            references[commit.intent] = reference(.journal(copy))
+            return true
+        }
+        guard let opened = try? StableHandle(bytes: named.handle).open(anchor, O_RDONLY) else { return false }
+        let file = SharedDescriptor(opened)
+        guard PayloadReferences.read(reference(.file(file)), in: file).isIntact else { return false }
+        references[commit.intent] = reference(.file(file))
         return true
     }
 

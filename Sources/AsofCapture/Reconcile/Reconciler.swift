@@ -201,8 +201,10 @@ final class Reconciler: Sendable {
                 if known < count { then[known..<count].initializeMemory(as: UInt8.self, repeating: 0) }
                 if let left = now.baseAddress, let right = then.baseAddress, memcmp(left, right, count) != 0 {
                     let piece = UnsafeRawBufferPointer(rebasing: now[..<count])
-                    let intent = try journal.begin([node.inode], payload: piece)
-                    try journal.commit(intent, .reconcile, [.write(node.inode, offset: offset, length: count)])
+                    let file = journal.references.file(of: node, in: table, length: count)
+                    let intent = try journal.begin([node.inode], payload: file == nil ? piece : UnsafeRawBufferPointer(rebasing: piece[..<0]))
+                    let reference = file.map { journal.references.add(intent.position, $0, offset: offset, piece) }
+                    try journal.commit(intent, .reconcile, reference: reference, [.write(node.inode, offset: offset, length: count)])
                     progress.withLock { $0.transactions += 1 }
                     isDifferent = true
                 }

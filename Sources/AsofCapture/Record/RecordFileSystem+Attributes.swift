@@ -12,6 +12,7 @@ extension RecordFileSystem {
         return try logging(verb(of: changes), [node]) { () throws(Errno) in
             var operations: [Operation] = []
             if let size = changes.size {
+                try keep(node, size..<UInt64.max)
                 try resize(node, file, to: size)
                 operations.append(.truncate(node.inode, size: size))
             }

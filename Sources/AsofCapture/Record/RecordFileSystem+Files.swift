@@ -31,7 +31,10 @@ extension RecordFileSystem {
         if isFull.load(ordering: .relaxed) { throw Errno(ENOSPC) }
         return try node.lock.withLock { _ throws(Errno) in
             if node.isGoneLocked { return try SystemCall.writeSome(file.raw, at: offset, bytes) }
-            let intent = try journaling { () throws(AsofError) in try journal.begin([node.inode], payload: bytes) }
+            try keep(node, offset..<offset.addingReportingOverflow(UInt64(bytes.count)).partialValue)
+            let referenced = journal.references.file(of: node, in: table, length: bytes.count)
+            let copied = referenced == nil ? bytes : UnsafeRawBufferPointer(rebasing: bytes[..<0])
+            let intent = try journaling { () throws(AsofError) in try journal.begin([node.inode], payload: copied) }
             CrashPoint.reach("record.write.before")
             let count: Int
             var status: FileStatus
@@ -44,13 +47,21 @@ extension RecordFileSystem {
                 throw error
             }
             CrashPoint.reach("record.write.after")
+            let reference = referenced.map {
+                journal.references.add(intent.position, $0, offset: offset, UnsafeRawBufferPointer(rebasing: bytes[..<count]))
+            }
             _ = try journaling { () throws(AsofError) in
                 try journal.commit(
-                    intent, .write,
+                    intent, .write, reference: reference,
                     [.write(node.inode, offset: offset, length: count), .attributes(node.inode, status.attributes, isBorn: false)])
             }
             return count
         }
+    }
+
+    /// To be called with the node's lock held before bytes of it are overwritten, cut off or lost with its last name.
+    func keep(_ node: RecordedNode, _ range: Range<UInt64>) throws(Errno) {
+        try journaling { () throws(AsofError) in try journal.references.rescue(node, range, into: journal) }
     }
 
     /// Takes set-user-id, and set-group-id of what a group may execute, away; true when there was something to take.
@@ -64,9 +75,11 @@ extension RecordFileSystem {
     }
 
     package func synchronize(_ node: NodeID, handle: FileHandle, dataOnly: Bool) throws(Errno) {
-        // The log first: what the client may rely on after a power cut must be in it.
-        try journaling { () throws(AsofError) in try journal.synchronize() }
         let file = try OpenFile.with(handle)
+        // The file may set out for the disk before the log does, and arrive first: nobody was told yet. What the client may rely on after a
+        // power cut must be in the log.
+        SystemCall.startWriting(file.raw)
+        try journaling { () throws(AsofError) in try journal.synchronize() }
         if dataOnly { try SystemCall.syncData(file.raw) } else { try SystemCall.sync(file.raw) }
     }
 
@@ -80,6 +93,7 @@ extension RecordFileSystem {
         let zeroes = mode & (punchHole | zeroRange) != 0
         try logging(zeroes ? .punch : .fallocate, [node]) { () throws(Errno) in
             let before = try SystemCall.status(file.raw).attributes.size
+            if zeroes { try keep(node, offset..<max(offset, offset.addingReportingOverflow(length).overflow ? .max : offset + length)) }
             try SystemCall.allocate(file.raw, mode: mode, offset: offset, length: length)
             var status = try SystemCall.status(file.raw)
             if request.clearsPrivileges, try clearPrivileges(file.raw, status) { status = try SystemCall.status(file.raw) }

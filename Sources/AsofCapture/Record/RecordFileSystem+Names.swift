@@ -123,6 +123,7 @@ extension RecordFileSystem {
         let node = try table.resolve(name, in: directory).node
         defer { table.release(node) }
         try logging(verb, [directory, node]) { () throws(Errno) in
+            if try node.status().attributes.links <= 1 { try keep(node, 0..<UInt64.max) }
             try perform(directory.raw)
             var operations: [Operation] = [.entry(parent: directory.inode, name: name, target: nil)]
             operations.append(try lostName(node))
@@ -159,6 +160,7 @@ extension RecordFileSystem {
         defer { if let other { table.release(other) } }
         let isExchange = options.contains(.exchange)
         try logging(isExchange ? .exchange : .rename, [from, to, node] + (other.map { [$0] } ?? [])) { () throws(Errno) in
+            if let other, !isExchange, try other.status().attributes.links <= 1 { try keep(other, 0..<UInt64.max) }
             try SystemCall.rename(at: from.raw, name, to: to.raw, newName, flags: options)
             // Two names of one file: rename(2) does nothing.
             if let other, other.inode == node.inode { return ((), []) }

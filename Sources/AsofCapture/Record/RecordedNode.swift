@@ -13,6 +13,8 @@ final class RecordedNode: Sendable {
     /// already; this orders them with the scan and with write-back of shared mappings.
     let lock: Lock<Void>
     private let gone = Atomic<Bool>(false)
+    /// How many writes the journal refers to in this file. Grows only with the lock held.
+    let references = Atomic<Int>(0)
 
     init(inode: InodeNumber, identity: BackingIdentity, descriptor: SharedDescriptor, isDirectory: Bool) {
         self.inode = inode

@@ -63,14 +63,14 @@ package final class Recorder: Sendable {
         var waiting = try spool.sealedSegments(repository: repository)
         if let head = before { waiting = try Self.unarchived(waiting, head: head) }
         var recovered = try RecoveredJournal(
-            folder: spool.journalFolder, sealed: max(before?.last ?? .zero, waiting.last?.object.last ?? .zero))
+            folder: spool.journalFolder, sealed: max(before?.last ?? .zero, waiting.last?.object.last ?? .zero), anchor: root.unmanaged)
         var life = try spool.loadLife()
         if let old = life, let head = before, !old.owns(head) {
             if !waiting.isEmpty || recovered.hasTransactions(behind: head.last) {
                 let place = try spool.abandon(epoch: old.epoch)
                 report("this capture was fenced: another one (epoch \(head.epoch)) took timeline \(timeline.name) over. What it had not archived is kept in \(place)")
                 waiting = []
-                recovered = try RecoveredJournal(folder: spool.journalFolder, sealed: head.last)
+                recovered = try RecoveredJournal(folder: spool.journalFolder, sealed: head.last, anchor: root.unmanaged)
             }
             life = nil
         }
@@ -98,7 +98,8 @@ package final class Recorder: Sendable {
 
         archiver = Archiver(appender: appender, spool: spool, keepsLocal: limits.keepsLocal, waiting: waiting)
         journal = try Journal(
-            folder: spool.journalFolder, recovered: recovered, lastLSN: known.lsn, lastTime: known.time)
+            folder: spool.journalFolder, recovered: recovered,
+            references: PayloadReferences(anchor: root.unmanaged, recovered: recovered.references), lastLSN: known.lsn, lastTime: known.time)
         sealer = Sealer(
             journal: journal, spool: spool, repository: repository, timeline: timeline.name, epoch: appender.epoch, limits: limits,
             archiver: archiver, after: (sealed.lsn, lastSealed?.hash ?? [], lastSealed?.highestInode ?? .root),

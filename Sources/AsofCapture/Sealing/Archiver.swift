@@ -16,6 +16,8 @@ final class Archiver: Sendable {
         /// The directory was compared with the log, as of this cut; a gap is declared where one was found. `thenUnsettledSince`: another
         /// comparison began there since.
         case settled(CutPoint, gap: Gap?, thenUnsettledSince: CutPoint?)
+        /// Something could not be captured.
+        case gap(Gap)
     }
 
     private struct Queue {
@@ -135,9 +137,9 @@ final class Archiver: Sendable {
                 case .settled(let point, let gap, let unsettled):
                     head.unsettledSince = unsettled
                     if head.first == nil { head.first = point }
-                    // A new life says again what it does not know to be published.
-                    if let gap, !head.gaps.contains(gap) { head.gaps.append(gap) }
+                    if let gap { head.declare(gap) }
                     head.capturedUntil = max(head.capturedUntil, point.time)
+                case .gap(let gap): head.declare(gap)
                 }
             }
         }

@@ -39,6 +39,8 @@ final class Sealer: @unchecked Sendable {
     private var path = ""
     private var openedAt: UInt64 = 0
     private var settled: [UInt64: Int] = [:]
+    /// Intents of the open segment's transactions that refer to their payload.
+    private var referring: [Journal.Position] = []
     private var lastMark: UInt64 = 0
 
     init(
@@ -140,7 +142,7 @@ final class Sealer: @unchecked Sendable {
             switch header.kind {
             case .commit: try take(commit: body)
             case .abort: settle(abort: body)
-            case .intent, .end: break
+            case .intent, .kept, .end: break
             }
             position += UInt64(JournalRecord.padded(header.length))
         }
@@ -162,7 +164,10 @@ final class Sealer: @unchecked Sendable {
         let builder = try openBuilder(at: commit.lsn)
         let transaction = Transaction(lsn: commit.lsn, time: commit.time, verb: commit.verb, operations: commit.operations)
         let count = transaction.payloadLength
-        if count > 0 {
+        if commit.reference != nil {
+            try payload(of: commit).withUnsafeBytes { builder.append(transaction, payload: $0) }
+            referring.append(commit.intent)
+        } else if count > 0 {
             let length = UInt64(JournalFile.length)
             guard let file = journal.file(at: commit.intent) else {
                 throw AsofError(.damaged, "the journal lacks the bytes of transaction \(commit.lsn)")
@@ -180,6 +185,21 @@ final class Sealer: @unchecked Sendable {
         settle(commit.intent)
         if builder.isGroupFull { try closeGroup(ifOlderThan: 0) }
         if builder.length >= limits.segmentSize || builder.transactionCount >= limits.transactions { try sealOpenSegment() }
+    }
+
+    /// The bytes that a transaction refers to, from its file.
+    private func payload(of commit: JournalCodec.Commit) throws(AsofError) -> [UInt8] {
+        let (bytes, isIntact) = try journal.references.bytes(of: commit.intent, in: journal)
+        if !isIntact {
+            // Only somebody who works in the backing directory itself can have changed them. What stands there now is right from now on.
+            let (start, end) = (commit.time.advanced(byNanoseconds: -1), journal.mark())
+            archiver.add(
+                .gap(
+                    Gap(
+                        after: CutPoint(lsn: commit.lsn.previous, time: start), before: CutPoint(lsn: max(end.lsn, commit.lsn), time: end.time),
+                        reason: "bytes were changed in the backing directory, behind the mount")))
+        }
+        return bytes
     }
 
     private func settle(_ intent: Journal.Position) { settled[intent / UInt64(JournalFile.length), default: 0] += 1 }
@@ -269,5 +289,7 @@ final class Sealer: @unchecked Sendable {
         self.summary = nil
         journal.release(before: position, settled: settled)
         settled = [:]
+        journal.references.drop(referring)
+        referring = []
     }
 }

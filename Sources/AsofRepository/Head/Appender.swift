@@ -52,6 +52,11 @@ package final class Appender: Sendable {
 }
 
 extension Head {
+    /// Adds a gap; one that is there already (a repeated publication) changes nothing.
+    package mutating func declare(_ gap: Gap) {
+        if !gaps.contains(gap) { gaps.append(gap) }
+    }
+
     /// Appends a segment that follows the last one; one that is there already (a repeated publication) changes nothing.
     package mutating func append(_ segment: SealedObject) throws(AsofError) {
         if segments.last?.id == segment.id || segments.contains(where: { $0.id == segment.id }) { return }

@@ -27,6 +27,13 @@ int asof_fstatfs_type(int descriptor, uint64_t *type);
 
 /// Makes the pages present and writable (MADV_POPULATE_WRITE, Linux 5.14; EINVAL before).
 int asof_populate_write(void *start, size_t length);
+void asof_start_writing(int descriptor);
+
+// A file handle as bytes: its type, then the file system's part. MAX_HANDLE_SZ and 4.
+#define ASOF_HANDLE_MAX 132
+// Bytes used, or -1 with errno.
+int asof_handle_of(int descriptor, void *buffer, unsigned int capacity);
+int asof_open_handle(int anchor, const void *bytes, unsigned int length, int flags);
 
 // Threads and processes (process.c).
 /// Names the calling thread; names longer than 15 bytes are cut.

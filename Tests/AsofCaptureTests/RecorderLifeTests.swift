@@ -1,0 +1,151 @@
+@testable import AsofCapture
+import AsofCore
+import AsofFrame
+import AsofRepository
+import AsofStore
+import AsofSystem
+import AsofTestSupport
+import AsofView
+import Glibc
+import Testing
+
+/// From one life of a recorder to the next: what is exact, and what must be declared.
+@Suite("Lives of a recorder")
+struct RecorderLifeTests {
+    let folder: TemporaryDirectory
+    let repository: Repository
+
+    init() throws {
+        folder = try TemporaryDirectory("life")
+        for name in ["backing", "spool"] { try SystemCall.makeDirectory(folder.path(name), mode: 0o755) }
+        repository = try Repository.create(in: MemoryStore("memory"), compression: .standard, key: nil, now: SystemClock.now())
+        for name in ["a", "b", "c"] { try folder.write("backing/\(name)", Array(name.utf8)) }
+    }
+
+    private var spool: Spool { Spool(folder: folder.path("spool")) }
+    private func timeline() throws -> Timeline { try repository.timeline("main") }
+
+    private func recorder() throws -> Recorder {
+        try Recorder(
+            backing: folder.path("backing"), repository: repository, timeline: try timeline(), spool: spool, limits: CaptureLimits(),
+            takeOver: false) { _ in }
+    }
+
+    /// One life without a mount: the directory is compared with the log.
+    @discardableResult
+    private func live() throws -> Head {
+        let recorder = try recorder()
+        try recorder.begin()
+        _ = try recorder.sealNow(timeout: .seconds(20))
+        #expect(recorder.stop())
+        return try timeline().head()
+    }
+
+    @Test func `a restart without changes declares nothing`() throws {
+        let first = try live()
+        let second = try live()
+        #expect(second.gaps == [] && second.unsettledSince == nil && second.holder == nil)
+        #expect(second.last == first.last)
+    }
+
+    @Test func `changes while nothing captured are a gap that begins where capture ended`() throws {
+        let before = try live()
+        try folder.write("backing/a", Array("changed".utf8))
+        let after = try live()
+        #expect(after.gaps.count == 1)
+        #expect(after.gaps.first?.after == CutPoint(lsn: before.last, time: before.capturedUntil))
+        #expect(after.gaps.first?.before.lsn == after.last)
+    }
+
+    @Test func `after an interrupted comparison the gap begins before the interrupted life`() throws {
+        let before = try live()
+        // A life that logged a difference and died before its comparison was over.
+        let since = CutPoint(lsn: before.last, time: before.capturedUntil)
+        let settled = try spool.loadLife()?.settled
+        try folder.write("backing/b", Array("more".utf8))
+        try live()
+        var life = try #require(try spool.loadLife())
+        life.settled = settled
+        life.unsettled = .init(since: since)
+        try spool.save(life)
+        _ = try timeline().update { head in head.gaps = [] }
+        let after = try live()
+        #expect(after.gaps.map(\.after) == [since])
+        #expect(after.gaps.first?.before.lsn == after.last)
+    }
+
+    @Test func `what the last life found exact is published by the next`() throws {
+        let before = try live()
+        let settled = try #require(try spool.loadLife()?.settled)
+        // As if the head had never heard of it.
+        _ = try timeline().update { head in
+            head.first = nil
+            head.unsettledSince = CutPoint(lsn: .zero, time: .distantPast)
+        }
+        let after = try live()
+        #expect(after.first == settled.point && after.first?.lsn ?? .zero <= before.last)
+        #expect(after.gaps == [] && after.unsettledSince == nil)
+    }
+
+    @Test func `an epoch that was taken and not written down is still ours`() throws {
+        try live()
+        var life = try #require(try spool.loadLife())
+        life.epoch -= 1
+        try spool.save(life)
+        #expect(life.owns(try timeline().head()) == false)  // released: nobody holds it
+        _ = try timeline().update { head in head.holder = life.holder }
+        #expect(life.owns(try timeline().head()))
+    }
+
+    @Test func `a spool whose timeline another capture took over is set aside only with something in it`() throws {
+        try live()
+        _ = try timeline().update { head in head.epoch += 1 }
+        let after = try live()
+        #expect(after.gaps == [])
+        #expect(try folder.names(in: "spool").filter { $0.hasPrefix("abandoned") } == [])
+    }
+
+    @Test func `referenced bytes that were changed behind the mount are logged as they stand, in a gap`() throws {
+        try spool.prepare()
+        let large = [UInt8](repeating: 0x41, count: 100_000)
+        try folder.write("backing/large", large)
+        let root = SharedDescriptor(try SystemCall.open(folder.path("backing"), O_RDONLY | O_DIRECTORY))
+        let recovered = try RecoveredJournal(folder: folder.path("spool/journal"), sealed: .zero, anchor: root.unmanaged)
+        let references = PayloadReferences(anchor: root.unmanaged, recovered: [:])
+        let journal = try Journal(
+            folder: folder.path("spool/journal"), recovered: recovered, references: references, lastLSN: .zero, lastTime: .distantPast)
+        let table = try NodeTable(root: root, known: nil, highestInode: .root)
+        let node = try table.resolve(try #require(Name("large")), in: table.root).node
+        let file = try #require(references.file(of: node, in: table, length: large.count))
+        let intent = try journal.begin([node.inode])
+        let reference = large.withUnsafeBytes { references.add(intent.position, file, offset: 0, $0) }
+        try journal.commit(
+            intent, .reconcile, reference: reference,
+            [
+                .attributes(node.inode, try node.status().attributes, isBorn: true), .entry(parent: .root, name: try #require(Name("large")), target: node.inode),
+                .write(node.inode, offset: 0, length: large.count),
+            ])
+        // Before it is sealed somebody writes into the backing directory itself.
+        let behind = try SystemCall.open(folder.path("backing/large"), O_WRONLY)
+        try SystemCall.writeFully(behind.raw, at: 10, Array("foreign".utf8))
+
+        let appender = try Appender.take(try timeline(), as: try .current(), unsettledSince: CutPoint(lsn: .zero, time: .distantPast)) { _, _ in true }
+        let archiver = Archiver(appender: appender, spool: spool, keepsLocal: false, waiting: [])
+        let sealer = Sealer(
+            journal: journal, spool: spool, repository: repository, timeline: "main", epoch: appender.epoch, limits: CaptureLimits(),
+            archiver: archiver, after: (.zero, [], .root), firstPosition: UInt64(JournalFile.length))
+        let threads = [try NamedThread("archiver") { archiver.run() }, try NamedThread("sealer") { sealer.run() }]
+        sealer.stop()
+        #expect(archiver.stop(patience: .seconds(20)))
+        for thread in threads { thread.join() }
+
+        let head = try timeline().head()
+        #expect(head.gaps.count == 1 && head.gaps.first?.after.lsn == .zero && head.gaps.first?.before.lsn == LSN(1))
+        #expect(head.gaps.first?.reason.contains("behind the mount") == true)
+        let view = try View(
+            Cut(lsn: head.last, time: head.lastTime), of: try timeline(), head: head, reader: ObjectReader(repository: repository))
+        var seen = [UInt8](repeating: 0, count: large.count)
+        _ = try seen.withUnsafeMutableBytes { try view.read(node.inode, size: UInt64(large.count), offset: 0, into: $0) }
+        #expect(seen == (try folder.read("backing/large")))
+    }
+}
