@@ -50,6 +50,14 @@ def parsed():
     return parser.parse_args()
 
 
+def await_calls(load, log_path):
+    """Waits until the writers make calls."""
+    size = os.path.getsize(log_path) if log_path.exists() else 0
+    end = time.monotonic() + 10
+    while time.monotonic() < end and load.poll() is None and not (log_path.exists() and os.path.getsize(log_path) > size + 200):
+        time.sleep(0.002)
+
+
 class Scene:
     """One repository with its backing directory, its workload's log and what is remembered of earlier instants."""
 
@@ -85,7 +93,7 @@ class Scene:
         try:
             recorder.await_ready()
             load = self.load(self.given.seconds + 10)
-            self._await_calls(load)
+            await_calls(load, self.log_path)
             time.sleep(self.chance.random() * self.given.seconds)
             if recorder.died():
                 raise asof_process.RecorderDied(f"record ended by itself with {recorder.process.returncode}: {recorder.complaints()}")
@@ -101,13 +109,6 @@ class Scene:
         finally:
             self._after(again, None)
         return "under load, and again while it started"
-
-    def _await_calls(self, load):
-        """Waits until the writers make calls."""
-        size = os.path.getsize(self.log_path) if self.log_path.exists() else 0
-        end = time.monotonic() + 10
-        while time.monotonic() < end and load.poll() is None and not (self.log_path.exists() and os.path.getsize(self.log_path) > size + 200):
-            time.sleep(0.002)
 
     def crash_at(self, point):
         """Lets asof kill itself at a point. Returns where that happened, or None."""
