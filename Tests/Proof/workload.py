@@ -63,6 +63,7 @@ def parsed():
     parser.add_argument("--log", required=True, metavar="FILE")
     parser.add_argument("--processes", action="store_true", help="writers are processes, not threads")
     parser.add_argument("--resume", action="store_true", help="go on where an earlier run with the same log ended")
+    parser.add_argument("--no-fsync", action="store_true", help="never fsync")
     parser.add_argument("--pause", type=float, default=0, metavar="SECONDS", help="rest up to so long after an action")
     return parser.parse_args()
 
@@ -104,6 +105,8 @@ def main():
     signal.signal(signal.SIGINT, end)
 
     writers = [Writer(root, index, count, random.Random(f"{given.seed} {index} {first[index]}"), tokens, writing, stop, first[index]) for index in range(count)]
+    for writer in writers:
+        writer.syncs = not given.no_fsync
     code = guarded(writers[0].found)
     if code:
         sys.exit(code)

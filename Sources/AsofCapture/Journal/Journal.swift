@@ -41,7 +41,6 @@ final class Journal: Sendable {
     private static let sparesKept = 2
 
     let folder: String
-    private let boot: String
     private let order: Lock<Order>
     private let spares: Monitor<Spares>
     private let syncing: Lock<Position>
@@ -69,9 +68,8 @@ final class Journal: Sendable {
         self.clock = clock
         self.references = references
         do throws(Errno) {
-            boot = try SystemClock.bootIdentifier()
             let sequence = recovered.nextSequence
-            let file = try JournalFile.create(in: folder, sequence: sequence, boot: boot)
+            let file = try JournalFile.create(in: folder, sequence: sequence)
             order = Lock(
                 Order(
                     file: file, offset: JournalFile.headerLength, lastLSN: lastLSN, lastTime: lastTime,
@@ -323,8 +321,8 @@ final class Journal: Sendable {
     private func takeSpare(_ sequence: UInt64) throws(Errno) -> JournalFile {
         let spare = spares.withLock { $0.files.popLast() }
         spares.signal()
-        if let spare { return try spare.renumbered(in: folder, sequence: sequence, boot: boot) }
-        return try JournalFile.create(in: folder, sequence: sequence, boot: boot)
+        if let spare { return try spare.renumbered(in: folder, sequence: sequence) }
+        return try JournalFile.create(in: folder, sequence: sequence)
     }
 
     /// Removes the files: everything in them is archived, and this life ends.

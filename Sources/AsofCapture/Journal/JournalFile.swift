@@ -6,23 +6,21 @@ internal import Glibc
 
 /// One file of the journal, mapped: a header of 64 bytes, then records. Used again under a new sequence number once it is not needed.
 ///
-///     "ASOFJRN1" | sequence u64 | boot id 36 bytes | 0 … | CRC32C u32 of the 60 bytes before
+///     "ASOFJRN1" | sequence u64 | 0 … | CRC32C u32 of the 60 bytes before
 final class JournalFile: Sendable {
     static let length = 8 << 20
     static let headerLength = 64
     private static let magic = Array("ASOFJRN1".utf8)
 
     let sequence: UInt64
-    let boot: String
     let path: String
     let mapping: SharedMapping
     let descriptor: SharedDescriptor
 
     var base: UnsafeMutableRawPointer { mapping.base }
 
-    private init(sequence: UInt64, boot: String, path: String, mapping: SharedMapping, descriptor: SharedDescriptor) {
+    private init(sequence: UInt64, path: String, mapping: SharedMapping, descriptor: SharedDescriptor) {
         self.sequence = sequence
-        self.boot = boot
         self.path = path
         self.mapping = mapping
         self.descriptor = descriptor
@@ -38,27 +36,27 @@ final class JournalFile: Sendable {
     }
 
     /// Makes a file with all its space allocated, so that appending does not fail for want of it.
-    static func create(in folder: String, sequence: UInt64, boot: String) throws(Errno) -> JournalFile {
-        try create("\(folder)/\(name(sequence))", sequence: sequence, boot: boot, isPrefaulted: false)
+    static func create(in folder: String, sequence: UInt64) throws(Errno) -> JournalFile {
+        try create("\(folder)/\(name(sequence))", sequence: sequence, isPrefaulted: false)
     }
 
     /// A file made ahead: it gets its number when it is taken. `isPrefaulted`: its pages are made present, too, so that small records do
     /// not wait for them. That costs milliseconds of a core: a luxury for a log that is not behind.
     static func createSpare(in folder: String, number: Int, isPrefaulted: Bool) throws(Errno) -> JournalFile {
-        try create("\(folder)/\(sparePrefix)\(number)", sequence: 0, boot: "", isPrefaulted: isPrefaulted)
+        try create("\(folder)/\(sparePrefix)\(number)", sequence: 0, isPrefaulted: isPrefaulted)
     }
 
     static let sparePrefix = "spare-"
 
-    private static func create(_ path: String, sequence: UInt64, boot: String, isPrefaulted: Bool) throws(Errno) -> JournalFile {
+    private static func create(_ path: String, sequence: UInt64, isPrefaulted: Bool) throws(Errno) -> JournalFile {
         let opened = try SystemCall.open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode: 0o600)
         do throws(Errno) {
             try SystemCall.allocate(opened.raw, offset: 0, length: UInt64(length))
             let descriptor = SharedDescriptor(opened)
             let mapping = try descriptor.withRaw { raw throws(Errno) in try SharedMapping(raw, length: length) }
             if isPrefaulted { try mapping.prefault() }
-            writeHeader(mapping.base, sequence: sequence, boot: boot)
-            return JournalFile(sequence: sequence, boot: boot, path: path, mapping: mapping, descriptor: descriptor)
+            writeHeader(mapping.base, sequence: sequence)
+            return JournalFile(sequence: sequence, path: path, mapping: mapping, descriptor: descriptor)
         } catch {
             try? SystemCall.unlink(path)
             throw error
@@ -66,11 +64,11 @@ final class JournalFile: Sendable {
     }
 
     /// The same space under a new sequence number. The old content is void from the moment the header is written.
-    func renumbered(in folder: String, sequence: UInt64, boot: String) throws(Errno) -> JournalFile {
+    func renumbered(in folder: String, sequence: UInt64) throws(Errno) -> JournalFile {
         let path = "\(folder)/\(Self.name(sequence))"
         try SystemCall.rename(at: AT_FDCWD, self.path, to: AT_FDCWD, path)
-        Self.writeHeader(mapping.base, sequence: sequence, boot: boot)
-        return JournalFile(sequence: sequence, boot: boot, path: path, mapping: mapping, descriptor: descriptor)
+        Self.writeHeader(mapping.base, sequence: sequence)
+        return JournalFile(sequence: sequence, path: path, mapping: mapping, descriptor: descriptor)
     }
 
     /// Payload from here on goes in by a system call: it takes no page faults, of which a large piece would take one every 4 KiB.
@@ -86,11 +84,10 @@ final class JournalFile: Sendable {
         }
     }
 
-    private static func writeHeader(_ base: UnsafeMutableRawPointer, sequence: UInt64, boot: String) {
+    private static func writeHeader(_ base: UnsafeMutableRawPointer, sequence: UInt64) {
         var writer = ByteWriter(reserving: headerLength)
         writer.raw(magic)
         writer.fixed64(sequence)
-        writer.raw(Array(Array(boot.utf8).prefix(36)))
         while writer.count < headerLength - 4 { writer.byte(0) }
         writer.fixed32(writer.bytes.withUnsafeBytes { asof_crc32c(0, $0.baseAddress, $0.count) })
         // No record follows yet: an old one's header must not be found where the first will stand.
@@ -112,7 +109,6 @@ final class JournalFile: Sendable {
         guard (try? reader.bytes(8)) == magic, (try? reader.fixed64()) == sequence,
             bytes[60..<64].enumerated().reduce(UInt32(0), { $0 | UInt32($1.element) << UInt32($1.offset * 8) }) == sum
         else { return nil }
-        let boot = String(decoding: bytes[16..<52].prefix { $0 != 0 }, as: UTF8.self)
-        return JournalFile(sequence: sequence, boot: boot, path: path, mapping: mapping, descriptor: descriptor)
+        return JournalFile(sequence: sequence, path: path, mapping: mapping, descriptor: descriptor)
     }
 }

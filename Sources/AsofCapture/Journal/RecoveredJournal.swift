@@ -19,8 +19,6 @@ struct RecoveredJournal {
     private(set) var references: [Journal.Position: PayloadReferences.Reference] = [:]
     /// Copies of payload, by the intents of what they belong to: each with the position of its record.
     private var kept: [Journal.Position: Journal.Position] = [:]
-    /// The files were written by an earlier boot: what was not made durable may be lost, in the directory, too.
-    private(set) var isFromEarlierBoot = false
     /// False: there were no files, the last life ended in order.
     var isEmpty: Bool { files.isEmpty }
 
@@ -40,7 +38,6 @@ struct RecoveredJournal {
         }
         sequences.sort()
         nextSequence = (sequences.last ?? 0) + 1
-        let boot = try? SystemClock.bootIdentifier()
         var expected = sealed.next
         var intents: [Journal.Position: [InodeNumber]] = [:]
         var found: [(sequence: UInt64, file: JournalFile?)] = []
@@ -57,7 +54,6 @@ struct RecoveredJournal {
                 try? SystemCall.unlink("\(folder)/\(JournalFile.name(sequence))")
                 continue
             }
-            if file.boot != boot { isFromEarlierBoot = true }
             isBroken = !walk(file, sealed: sealed, anchor: anchor, expected: &expected, intents: &intents)
             files.append(file)
         }

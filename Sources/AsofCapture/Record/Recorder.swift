@@ -81,7 +81,8 @@ package final class Recorder: Sendable {
         start = known
 
         // After a power cut the directory may have lost what the log kept, and the other way round, for as long as write-back takes.
-        let powerCut = recovered.isFromEarlierBoot ? known.time.advanced(byNanoseconds: -600_000_000_000).nanoseconds : nil
+        let wasCutOff = life?.wasCutOff(boot: holder.boot) ?? false
+        let powerCut = wasCutOff ? known.time.advanced(byNanoseconds: -600_000_000_000).nanoseconds : nil
         // Whether an earlier comparison was interrupted this spool knows best; without its word the head does.
         var unsettled = (life != nil ? life?.unsettled : before?.unsettledSince.map { .init(since: $0) }) ?? .init(since: known)
         unsettled.changedSince = [unsettled.changedSince, powerCut].compactMap { $0 }.min()
@@ -273,7 +274,13 @@ package final class Recorder: Sendable {
             return false
         }
         journal.removeFiles()
-        do throws(AsofError) { try appender.release() } catch { report("the timeline could not be given back: \(error.description)") }
+        do throws(AsofError) {
+            try life.withLock { life throws(AsofError) in
+                life.hasEnded = true
+                try spool.save(life)
+            }
+            try appender.release()
+        } catch { report("the timeline could not be given back: \(error.description)") }
         return true
     }
 

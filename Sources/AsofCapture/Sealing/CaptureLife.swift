@@ -16,6 +16,8 @@ struct CaptureLife: Codable, Sendable {
     var settled: Settlement?
     /// Set while a comparison is under way, and after one that was interrupted.
     var unsettled: Unsettled?
+    /// The capture ended in order, the directory durable behind it.
+    var hasEnded = false
 
     /// From `point` on the log is exact.
     struct Settlement: Codable, Sendable {
@@ -30,6 +32,9 @@ struct CaptureLife: Codable, Sendable {
         /// Nanoseconds since 1970; contents of files changed since then are compared whatever their times say: there was a power cut.
         var changedSince: Int64?
     }
+
+    /// True when a power cut ended it: what was not made durable may be lost, in the directory, too.
+    func wasCutOff(boot: String) -> Bool { holder.boot != boot && !hasEnded }
 
     /// True when the head was left by this spool's own captures and no other has taken the timeline since.
     func owns(_ head: Head) -> Bool { head.epoch == epoch || head.holder == holder }
