@@ -45,6 +45,9 @@ package final class SharedMapping: @unchecked Sendable {
         }
     }
 
+    /// Takes the pages out of this process (`MADV_DONTNEED`): they stay in the page cache, and a touch brings them back.
+    package func recede() { madvise(base, length, MADV_DONTNEED) }
+
     /// `range`, cut to the mapping and widened to whole pages at its start.
     private func pages(of range: Range<Int>) -> (start: Int, count: Int) {
         let cut = range.clamped(to: 0..<length)

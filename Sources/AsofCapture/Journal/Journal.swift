@@ -39,6 +39,8 @@ final class Journal: Sendable {
     }
 
     private static let sparesKept = 2
+    /// When the reader is behind by more files than this, those that nobody is at leave the process's memory.
+    private static let filesMapped = 4
 
     let folder: String
     private let order: Lock<Order>
@@ -193,6 +195,7 @@ final class Journal: Sendable {
             throw AsofError(error, "cannot make a journal file in \(folder)")
         }
         if JournalFile.length - order.offset >= JournalRecord.headerLength { place(.end, JournalRecord.headerLength, &order) }
+        if order.files.count > Self.filesMapped { order.file.mapping.recede() }
         order.files.append(next)
         order.file = next
         order.offset = JournalFile.headerLength
@@ -275,6 +278,9 @@ final class Journal: Sendable {
 
     /// The first kept file at or behind `sequence`.
     func firstFile(from sequence: UInt64) -> JournalFile? { order.withLock { $0.files.first { $0.sequence >= sequence } } }
+
+    /// The reader has gone on from `file`.
+    func leave(_ file: JournalFile) { if fileCount > Self.filesMapped { file.mapping.recede() } }
 
     /// Files that are kept now.
     var fileCount: Int { order.withLock { $0.files.count } }

@@ -134,6 +134,7 @@ final class Sealer: @unchecked Sendable {
                 header.kind != .end
             else {
                 if file.sequence >= end / length { return }
+                journal.leave(file)
                 position = (file.sequence + 1) * length
                 continue
             }
