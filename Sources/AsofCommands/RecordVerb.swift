@@ -28,7 +28,7 @@ enum RecordVerb {
         }
         umask(0)
         let recorder = try Recorder(
-            backing: backing, repository: session.repository, timeline: session.timeline, spool: spool,
+            backing: backing, timeline: session.timeline, spool: spool,
             limits: try limits(invocation), takeOver: invocation.flag("take-over")) { Console.note($0) }
         return try serve(recorder, at: mountPoint, backing: backing, session, spool, signals, invocation)
     }

@@ -21,7 +21,7 @@ struct RecordPosixTests {
         limits.interval = 200_000_000
         umask(0)
         let recorder = try Recorder(
-            backing: folder.path("backing"), repository: repository, timeline: try repository.timeline("main"),
+            backing: folder.path("backing"), timeline: try repository.timeline("main"),
             spool: Spool(folder: folder.path("spool")), limits: limits, takeOver: false) { _ in }
         try recorder.begin()
         let mounted = try Mounted(recorder.fileSystem)
@@ -45,7 +45,7 @@ struct RecordPosixTests {
         limits.interval = 200_000_000
         umask(0)
         let recorder = try Recorder(
-            backing: folder.path("backing"), repository: repository, timeline: try repository.timeline("main"),
+            backing: folder.path("backing"), timeline: try repository.timeline("main"),
             spool: Spool(folder: folder.path("spool")), limits: limits, takeOver: false) { _ in }
         try recorder.begin()
         let mounted = try Mounted(recorder.fileSystem)

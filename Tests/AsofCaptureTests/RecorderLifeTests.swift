@@ -27,7 +27,7 @@ struct RecorderLifeTests {
 
     private func recorder() throws -> Recorder {
         try Recorder(
-            backing: folder.path("backing"), repository: repository, timeline: try timeline(), spool: spool, limits: CaptureLimits(),
+            backing: folder.path("backing"), timeline: try timeline(), spool: spool, limits: CaptureLimits(),
             takeOver: false) { _ in }
     }
 

@@ -24,20 +24,12 @@ final class Reconciler: Sendable {
         var transactions = 0
     }
 
-    /// How a file is judged whose size and times are as logged.
-    struct Suspicion: Sendable {
-        /// Contents of these are compared all the same: a change was in flight when the last capture ended.
-        var inFlight: Set<InodeNumber> = []
-        /// Contents of files changed since then are compared all the same (after a power cut times can be newer than data).
-        var changedSince: Instant = .distantFuture
-    }
-
     private static let pieceLength = FrameBounds.payloadMax
 
     private let table: NodeTable
     private let journal: Journal
     private let known: View?
-    private let suspicion: Suspicion
+    private let suspicion: CaptureSession.Suspicion
     /// True: stop soon; what was compared stays compared, the rest is repeated by the next start.
     private let isCancelled = Atomic<Bool>(false)
     private let progress = Lock<Outcome>(Outcome())
@@ -47,7 +39,7 @@ final class Reconciler: Sendable {
     private let throttle: @Sendable () -> Void
 
     init(
-        table: NodeTable, journal: Journal, known: View?, suspicion: Suspicion, throttle: @escaping @Sendable () -> Void
+        table: NodeTable, journal: Journal, known: View?, suspicion: CaptureSession.Suspicion, throttle: @escaping @Sendable () -> Void
     ) {
         self.table = table
         self.journal = journal

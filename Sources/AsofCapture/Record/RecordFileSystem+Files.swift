@@ -2,7 +2,6 @@ package import AsofCore
 package import AsofFileSystem
 internal import AsofSystem
 internal import Glibc
-internal import Synchronization
 
 extension RecordFileSystem {
     package func open(_ node: NodeID, flags: Int32, _ request: Request) throws(Errno) -> FileHandle {
@@ -28,7 +27,7 @@ extension RecordFileSystem {
     ) throws(Errno) -> Int {
         let file = try OpenFile.with(handle)
         let node = file.node
-        if isFull.load(ordering: .relaxed) { throw Errno(ENOSPC) }
+        try checkSpace()
         return try node.lock.withLock { _ throws(Errno) in
             if node.isGoneLocked { return try SystemCall.writeSome(file.raw, at: offset, bytes) }
             try keep(node, offset..<offset.addingReportingOverflow(UInt64(bytes.count)).partialValue)

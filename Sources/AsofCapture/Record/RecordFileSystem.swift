@@ -2,7 +2,6 @@ package import AsofCore
 package import AsofFileSystem
 internal import AsofSystem
 internal import Glibc
-internal import Synchronization
 
 /// The backing directory, served so that every change is in the log before it is acknowledged.
 ///
@@ -12,14 +11,17 @@ package final class RecordFileSystem: AsofFileSystem {
     package let isReadOnly = false
     let table: NodeTable
     let journal: Journal
-    /// Set when there is no room for the log: changes are refused.
-    let isFull = Atomic<Bool>(false)
+    private let session: CaptureSession
     let isPrivileged = geteuid() == 0
 
-    init(table: NodeTable, journal: Journal) {
+    init(table: NodeTable, session: CaptureSession) {
         self.table = table
-        self.journal = journal
+        self.session = session
+        journal = session.journal
     }
+
+    /// Without room for the log changes are refused.
+    func checkSpace() throws(Errno) { if session.isFull { throw Errno(ENOSPC) } }
 
     func reply(_ node: RecordedNode, _ status: FileStatus) -> Node {
         Node(id: node.inode.rawValue, inode: node.inode, attributes: status.attributes, blocks: status.blocks)
@@ -29,7 +31,7 @@ package final class RecordFileSystem: AsofFileSystem {
     func logging<Value>(
         _ verb: Verb, _ nodes: [RecordedNode], _ change: () throws(Errno) -> (value: Value, operations: [Operation])
     ) throws(Errno) -> Value {
-        if isFull.load(ordering: .relaxed) { throw Errno(ENOSPC) }
+        try checkSpace()
         return try RecordedNode.locking(nodes) { () throws(Errno) in
             let intent = try journaling { () throws(AsofError) in try journal.begin(nodes.map(\.inode)) }
             CrashPoint.reach("record.change.before")
