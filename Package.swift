@@ -31,6 +31,7 @@ let package = Package(
         .target(name: "AsofView", dependencies: ["AsofCore", "AsofFileSystem", "AsofFormat", "AsofFrame", "AsofRepository", "AsofStore", "AsofSystem"]),
         .target(name: "AsofCapture", dependencies: ["AsofCore", "AsofFileSystem", "AsofFormat", "AsofFrame", "AsofRepository", "AsofStore", "AsofSystem", "AsofView", "CLinux"]),
         .target(name: "AsofFuse", dependencies: ["AsofCore", "AsofFileSystem", "AsofSystem", "CFuse3", "CLinux"]),
+        .target(name: "AsofWeaviate", dependencies: ["AsofCore"]),
         .target(name: "AsofCommands", dependencies: ["AsofCapture", "AsofCommandLine", "AsofCore", "AsofFileSystem", "AsofFormat", "AsofFrame", "AsofFuse", "AsofRepository", "AsofStore", "AsofSystem", "AsofView", "CLinux"]),
         .executableTarget(name: "asof", dependencies: ["AsofCommands"]),
 
@@ -43,6 +44,7 @@ let package = Package(
         .testTarget(name: "AsofRepositoryTests", dependencies: ["AsofCore", "AsofFormat", "AsofFrame", "AsofRepository", "AsofStore", "AsofTestSupport", "AsofView"]),
         .testTarget(name: "AsofFuseTests", dependencies: ["AsofCore", "AsofFileSystem", "AsofFuse", "AsofSystem", "AsofTestSupport", "CLinux"]),
 
+        .testTarget(name: "AsofWeaviateTests", dependencies: ["AsofCore", "AsofWeaviate"]),
         .testTarget(name: "AsofFrameTests", dependencies: ["AsofCore", "AsofFrame", "CZlib", "CZstd"]),
         .testTarget(name: "AsofStoreTests", dependencies: ["AsofCore", "AsofStore", "AsofSystem", "AsofTestSupport"]),
         .testTarget(name: "AsofSystemTests", dependencies: ["AsofCore", "AsofSystem", "AsofTestSupport", "CLinux"]),
