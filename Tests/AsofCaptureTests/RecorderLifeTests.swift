@@ -1,5 +1,7 @@
 @testable import AsofCapture
 import AsofCore
+import AsofFileSystem
+import AsofFormat
 import AsofFrame
 import AsofRepository
 import AsofStore
@@ -105,6 +107,101 @@ struct RecorderLifeTests {
         #expect(try folder.names(in: "spool").filter { $0.hasPrefix("abandoned") } == [])
     }
 
+    /// A life with a client of its file system, without a mount. Returns whether everything could be archived at its end.
+    private func live(with work: (RecordFileSystem) throws -> Void) throws -> Bool {
+        let recorder = try recorder()
+        try recorder.begin()
+        _ = try recorder.sealNow(timeout: .seconds(20))
+        try work(recorder.fileSystem)
+        let isArchived = recorder.stop()
+        // Its process goes on, which would keep the timeline.
+        _ = try timeline().update { head in head.holder = nil }
+        return isArchived
+    }
+
+    private func write(_ files: RecordFileSystem, _ name: String, at offset: UInt64 = 0, _ bytes: [UInt8]) throws {
+        let name = try #require(Name(name))
+        let (node, handle): (Node, FileHandle)
+        if let found = try? files.lookup(name, in: 1, .init()) {
+            (node, handle) = (found, try files.open(found.id, flags: O_RDWR, .init()))
+        } else {
+            (node, handle) = try files.create(name, in: 1, mode: 0o644, flags: O_RDWR, .init())
+        }
+        _ = try bytes.withUnsafeBytes { try files.write(node.id, handle: handle, offset: offset, bytes: $0, .init()) }
+        files.close(node.id, handle: handle)
+    }
+
+    @Test func `what cannot be sealed at the end stays in the journal, and the next life seals it`() throws {
+        let isArchived = try live { files in
+            // The sealer cannot write: as on a full disk.
+            try SystemCall.rename(at: AT_FDCWD, folder.path("spool/segments"), to: AT_FDCWD, folder.path("spool/away"))
+            try write(files, "d", Array("kept".utf8))
+        }
+        #expect(!isArchived)
+        let between = try timeline().head()
+        #expect(try folder.names(in: "spool/journal").contains { $0.hasPrefix("journal-") })
+        try SystemCall.rename(at: AT_FDCWD, folder.path("spool/away"), to: AT_FDCWD, folder.path("spool/segments"))
+        let after = try live()
+        #expect(after.last > between.last && after.gaps == [])
+    }
+
+    @Test func `a log that ends in the middle does not come back to haunt a later life`() throws {
+        var random = SplitMix64(seed: 5)
+        // A life that could seal nothing of what it logged.
+        let isArchived = try live { files in
+            try SystemCall.rename(at: AT_FDCWD, folder.path("spool/segments"), to: AT_FDCWD, folder.path("spool/away"))
+            for number in 0..<40 { try write(files, "file\(number % 7)", at: UInt64(number * 1000), random.bytes(number % 3 == 0 ? 50_000 : 500)) }
+        }
+        #expect(!isArchived)
+        try SystemCall.rename(at: AT_FDCWD, folder.path("spool/away"), to: AT_FDCWD, folder.path("spool/segments"))
+        let before = try timeline().head()
+        // A byte that one of its transactions refers to, changed behind the mount.
+        let file = try SystemCall.open(folder.path("backing/file6"), O_WRONLY)
+        try SystemCall.writeFully(file.raw, at: 28_000, [0xFF, 0xFE])
+        let middle = try live()
+        #expect(middle.last > before.last && middle.gaps.count == 1)
+        let after = try live()
+        #expect(after.last == middle.last && after.gaps == middle.gaps && after.unsettledSince == nil)
+        #expect(try folder.names(in: "spool/journal") == [])
+    }
+
+    @Test func `the comparison keeps what a client wrote before it came by`() throws {
+        var random = SplitMix64(seed: 9)
+        let large = random.bytes(100_000)
+        do {
+            let recorder = try recorder()
+            // Before the comparison has seen the file: its pieces lie across the client's.
+            try write(recorder.fileSystem, "a", at: 10, large)
+            try recorder.begin()
+            try write(recorder.fileSystem, "a", at: 50_000, [1, 2, 3])
+            #expect(recorder.stop())
+        }
+        #expect(try live().gaps == [])
+    }
+
+    @Test func `after a power cut what clients may have seen and nobody has any more is a gap`() throws {
+        let before = try live()
+        var life = try #require(try spool.loadLife())
+        life.hasEnded = false
+        life.holder.boot = "another"
+        try spool.save(life)
+        _ = try timeline().update { head in head.holder = nil }
+        let after = try live()
+        #expect(after.gaps.map(\.after.lsn) == [before.last])
+    }
+
+    @Test func `while a comparison runs, nothing behind its start is shown as exact`() throws {
+        let before = try live()
+        _ = try timeline().update { head in
+            // As a restart leaves it while it appends segments.
+            head.unsettledSince = CutPoint(lsn: LSN(before.last.rawValue - 1), time: before.segments[0].firstTime)
+        }
+        let head = try timeline().head()
+        let reader = ObjectReader(repository: repository)
+        #expect(throws: AsofError.self) { try timeline().resolve(.instant(before.capturedUntil), head: head, reader: reader) }
+        #expect(try timeline().resolve(.latest, head: head, reader: reader).lsn == LSN(before.last.rawValue - 1))
+    }
+
     @Test func `referenced bytes that were changed behind the mount are logged as they stand, in a gap`() throws {
         try spool.prepare()
         let large = [UInt8](repeating: 0x41, count: 100_000)
@@ -133,9 +230,10 @@ struct RecorderLifeTests {
         let archiver = Archiver(appender: appender, spool: spool, keepsLocal: false, waiting: [])
         let sealer = Sealer(
             journal: journal, spool: spool, repository: repository, timeline: "main", epoch: appender.epoch, limits: CaptureLimits(),
-            archiver: archiver, after: (.zero, [], .root), firstPosition: UInt64(JournalFile.length))
+            archiver: archiver, after: (.zero, [], .root), firstPosition: UInt64(JournalFile.length), voided: 0..<0
+        ) { archiver.add(.gap($0)) }
         let threads = [try NamedThread("archiver") { archiver.run() }, try NamedThread("sealer") { sealer.run() }]
-        sealer.stop()
+        #expect(sealer.stop())
         #expect(archiver.stop(patience: .seconds(20)))
         for thread in threads { thread.join() }
 

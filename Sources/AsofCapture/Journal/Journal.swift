@@ -23,6 +23,12 @@ final class Journal: Sendable {
         var offset: Int
         var lastLSN: LSN
         var lastTime: Instant
+        /// Reserved and not yet filled: what is there is not whole, and not durable by any pass over the files.
+        var unfilled: Set<Position> = []
+        /// A file's name in the folder is new since the folder was made durable.
+        var hasNewName = true
+        /// Kept for commits and aborts, which must not fail: what they speak of is done.
+        var emergency: JournalFile?
         /// Intents whose outcome is not yet sealed, by file: such a file must stay.
         var unsealedIntents: [UInt64: Int] = [:]
         /// Files that hold something, oldest first; the last is `file`.
@@ -39,6 +45,8 @@ final class Journal: Sendable {
     }
 
     private static let sparesKept = 2
+    /// The first file of this life.
+    private let firstOwn: UInt64
     /// When the reader is behind by more files than this, those that nobody is at leave the process's memory.
     private static let filesMapped = 4
 
@@ -47,6 +55,7 @@ final class Journal: Sendable {
     private let spares: Monitor<Spares>
     private let syncing: Lock<Position>
     private let synchronized: Atomic<UInt64>
+    private let synchronizing: Atomic<UInt64>
     let references: PayloadReferences
     private let clock: @Sendable () -> Instant
 
@@ -58,8 +67,8 @@ final class Journal: Sendable {
         var position: Position { file.sequence * UInt64(JournalFile.length) + UInt64(offset) }
     }
 
-    /// Everything before this position is durable.
-    var synchronizedEnd: Position { synchronized.load(ordering: .acquiring) }
+    /// Everything before this position is durable, or is being made so.
+    var promisedEnd: Position { max(synchronized.load(ordering: .acquiring), synchronizing.load(ordering: .acquiring)) }
 
     /// Goes on behind what `recovered` holds. `lastLSN`, `lastTime`: of the newest transaction anywhere (journal, spool, repository).
     init(
@@ -71,14 +80,16 @@ final class Journal: Sendable {
         self.references = references
         do throws(Errno) {
             let sequence = recovered.nextSequence
+            firstOwn = sequence
             let file = try JournalFile.create(in: folder, sequence: sequence)
             order = Lock(
                 Order(
                     file: file, offset: JournalFile.headerLength, lastLSN: lastLSN, lastTime: lastTime,
-                    unsealedIntents: recovered.openIntents, files: recovered.files + [file]))
+                    files: recovered.files + [file]))
             spares = Monitor(Spares())
             syncing = Lock(sequence * UInt64(JournalFile.length))
             synchronized = Atomic(sequence * UInt64(JournalFile.length))
+            synchronizing = Atomic(sequence * UInt64(JournalFile.length))
         } catch {
             throw AsofError(error, "cannot make a journal file in \(folder)")
         }
@@ -92,10 +103,12 @@ final class Journal: Sendable {
         let head = JournalCodec.intentHeader(inodes)
         let length = JournalRecord.headerLength + head.count + payload.count
         let intent = try order.withLock { order throws(AsofError) in
+            try prepareEmergency(&order)
             try reserve(length, &order)
             let intent = Intent(file: order.file, offset: order.offset, length: length)
             place(.intent, length, &order)
-            order.unsealedIntents[order.file.sequence, default: 0] += 1
+            order.unsealedIntents[intent.file.sequence, default: 0] += 1
+            order.unfilled.insert(intent.position)
             return intent
         }
         CrashPoint.reach("journal.intent.reserved")
@@ -118,7 +131,7 @@ final class Journal: Sendable {
         var body = JournalCodec.encodeCommit(verb, intent: intent.position, reference, operations)
         let length = JournalRecord.headerLength + body.count
         let lsn = try order.withLock { order throws(AsofError) in
-            try reserve(length, &order)
+            try reserve(length, &order, isUrgent: true)
             order.lastLSN = order.lastLSN.next
             order.lastTime = max(clock(), order.lastTime.advanced(byNanoseconds: 1))
             let lsn = order.lastLSN
@@ -140,7 +153,7 @@ final class Journal: Sendable {
         writer.fixed64(intent.position)
         order.withLock { order in
             // A journal that cannot even take this has failed for good; the open intent then costs one comparison at the next start.
-            if (try? reserve(JournalRecord.headerLength + 8, &order)) != nil { append(.abort, writer.bytes, &order) }
+            if (try? reserve(JournalRecord.headerLength + 8, &order, isUrgent: true)) != nil { append(.abort, writer.bytes, &order) }
         }
     }
 
@@ -150,9 +163,11 @@ final class Journal: Sendable {
         writer.fixed64(position)
         let length = JournalRecord.headerLength + JournalCodec.keptStart + bytes.count
         let place = try order.withLock { order throws(AsofError) in
+            try prepareEmergency(&order)
             try reserve(length, &order)
             let place = Intent(file: order.file, offset: order.offset, length: length)
             self.place(.kept, length, &order)
+            order.unfilled.insert(place.position)
             return place
         }
         do throws(Errno) {
@@ -175,13 +190,20 @@ final class Journal: Sendable {
     }
 
     private func fill(_ place: Intent, _ head: UnsafeRawBufferPointer, _ payload: UnsafeRawBufferPointer) throws(Errno) {
+        defer { order.withLock { _ = $0.unfilled.remove(place.position) } }
         try place.file.fill(place.offset + JournalRecord.headerLength, head, payload)
         JournalRecord.complete(place.file.base, offset: place.offset, sequence: place.file.sequence, body: head, payload)
     }
 
-    /// Makes sure that `length` bytes fit in the current file.
-    private func reserve(_ length: Int, _ order: inout Order) throws(AsofError) {
+    /// Nothing begins without the space to end it.
+    private func prepareEmergency(_ order: inout Order) throws(AsofError) {
         if let failure = order.failure { throw failure }
+        guard order.emergency == nil else { return }
+        do throws(Errno) { order.emergency = try takeSpare(0) } catch { throw AsofError(error, "cannot make a journal file in \(folder)") }
+    }
+
+    /// Makes sure that `length` bytes fit in the current file. `isUrgent`: even where the disk is full.
+    private func reserve(_ length: Int, _ order: inout Order, isUrgent: Bool = false) throws(AsofError) {
         let padded = JournalRecord.padded(length)
         // 16 bytes stay free behind every record: the place of the header that is not there yet.
         guard JournalFile.length - order.offset < padded + JournalRecord.headerLength else { return }
@@ -190,10 +212,15 @@ final class Journal: Sendable {
         }
         let next: JournalFile
         do throws(Errno) {
-            next = try takeSpare(order.file.sequence + 1)
+            do throws(Errno) { next = try takeSpare(order.file.sequence + 1) } catch {
+                guard isUrgent, let emergency = order.emergency else { throw error }
+                next = try emergency.renumbered(in: folder, sequence: order.file.sequence + 1)
+                order.emergency = nil
+            }
         } catch {
             throw AsofError(error, "cannot make a journal file in \(folder)")
         }
+        order.hasNewName = true
         if JournalFile.length - order.offset >= JournalRecord.headerLength { place(.end, JournalRecord.headerLength, &order) }
         if order.files.count > Self.filesMapped { order.file.mapping.recede() }
         order.files.append(next)
@@ -229,7 +256,13 @@ final class Journal: Sendable {
         let target = end
         try syncing.withLock { synced throws(AsofError) in
             guard synced < target.position else { return }
-            let (files, now) = order.withLock { ($0.files, endPosition($0)) }
+            let (files, now, hasNewName) = order.withLock { order in
+                defer { order.hasNewName = false }
+                // From here on whoever destroys bytes that this pass promises makes their copy durable: see PayloadReferences.rescue.
+                let now = min(endPosition(order), order.unfilled.min() ?? .max)
+                synchronizing.store(now, ordering: .releasing)
+                return (order.files, now, order.hasNewName)
+            }
             CrashPoint.reach("journal.sync.before")
             let length = UInt64(JournalFile.length)
             let changed = files.filter { ($0.sequence + 1) * length > synced && $0.sequence * length <= now }
@@ -239,9 +272,13 @@ final class Journal: Sendable {
             if descriptors.count > 1 { for descriptor in descriptors { descriptor.withRaw { SystemCall.startWriting($0) } } }
             do throws(Errno) {
                 for descriptor in descriptors { try descriptor.withRaw { raw throws(Errno) in try SystemCall.syncData(raw) } }
+                if hasNewName { try Durable.syncDirectory(folder) }
             } catch {
                 references.putBack(referenced)
-                throw AsofError(error, "cannot make the journal in \(folder), or a file that it refers to, durable")
+                let failure = AsofError(error, "cannot make the journal in \(folder), or a file that it refers to, durable")
+                // The kernel says once that it lost pages, and the next pass would find nothing wrong.
+                order.withLock { $0.failure = $0.failure ?? failure }
+                throw failure
             }
             CrashPoint.reach("journal.sync.after")
             synced = now
@@ -296,7 +333,7 @@ final class Journal: Sendable {
                 order.unsealedIntents[sequence] = rest > 0 ? rest : nil
             }
             var free: [JournalFile] = []
-            while order.files.count > 1, let first = order.files.first,
+            while order.files.count > 1, let first = order.files.first, first.sequence >= firstOwn,
                 (first.sequence + 1) * UInt64(JournalFile.length) <= position, order.unsealedIntents[first.sequence] == nil {
                 free.append(order.files.removeFirst())
             }
@@ -312,6 +349,19 @@ final class Journal: Sendable {
         for file in surplus { try? SystemCall.unlink(file.path) }
     }
 
+    /// What an earlier life left is sealed and archived, and what it left open is remembered elsewhere: its files go.
+    func forgetRecovered() {
+        let files = order.withLock { order in
+            let files = order.files.filter { $0.sequence < firstOwn }
+            order.files.removeAll { $0.sequence < firstOwn }
+            return files
+        }
+        for file in files { try? SystemCall.unlink(file.path) }
+    }
+
+    /// Where this life's records begin.
+    var ownStart: Position { firstOwn * UInt64(JournalFile.length) }
+
     /// Keeps files ready; to be called again and again by a thread that has the time. Returns after `wait` at the latest.
     func prepareSpares(wait: Duration) {
         guard spares.wait(timeout: wait, until: { $0.files.count < Self.sparesKept }) else { return }
@@ -324,16 +374,24 @@ final class Journal: Sendable {
         spares.withLock { $0.files.append(made) }
     }
 
+    /// A file under a number, made ahead or now; 0: without one yet.
     private func takeSpare(_ sequence: UInt64) throws(Errno) -> JournalFile {
         let spare = spares.withLock { $0.files.popLast() }
         spares.signal()
-        if let spare { return try spare.renumbered(in: folder, sequence: sequence) }
+        if let spare { return sequence == 0 ? spare : try spare.renumbered(in: folder, sequence: sequence) }
+        if sequence == 0 {
+            let number = spares.withLock { spares in
+                spares.made += 1
+                return spares.made
+            }
+            return try JournalFile.createSpare(in: folder, number: number, isPrefaulted: false)
+        }
         return try JournalFile.create(in: folder, sequence: sequence)
     }
 
     /// Removes the files: everything in them is archived, and this life ends.
     func removeFiles() {
-        let files = order.withLock { $0.files } + spares.withLock { $0.files }
+        let files = order.withLock { $0.files + [$0.emergency].compactMap { $0 } } + spares.withLock { $0.files }
         for file in files { try? SystemCall.unlink(file.path) }
     }
 }

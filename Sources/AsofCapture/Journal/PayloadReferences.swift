@@ -60,6 +60,8 @@ final class PayloadReferences: Sendable {
     private struct State {
         var references: [Journal.Position: Reference] = [:]
         var files: [InodeNumber: Referenced] = [:]
+        /// Of all references.
+        var bytes: UInt64 = 0
         /// Files with references that came since the log was last made durable.
         var unsynced: [InodeNumber: File] = [:]
     }
@@ -67,9 +69,15 @@ final class PayloadReferences: Sendable {
     private let state = Lock(State())
     /// False where handles cannot be opened: everything is copied.
     private let isEnabled: Bool
+    /// The backing directory's file system: handles of others cannot be opened through it.
+    private let device: UInt64
+    /// More than this waits to be sealed: payload is copied, so that the spool's limit counts it.
+    private static let bytesMax: UInt64 = 1 << 30
+    private static let filesMax = 4096
 
     /// `anchor`: an open file of the backing file system. `recovered`: what an earlier life left.
     init(anchor: Int32, recovered: [Journal.Position: Reference]) {
+        device = (try? SystemCall.status(anchor))?.device ?? 0
         isEnabled = (try? StableHandle(of: anchor).open(anchor, SystemCall.O_PATH)) != nil
         state.withLock { $0.references = recovered }
     }
@@ -78,8 +86,10 @@ final class PayloadReferences: Sendable {
 
     /// The file to refer to for `length` bytes of `node`; nil: copy them.
     func file(of node: RecordedNode, in table: NodeTable, length: Int) -> File? {
-        guard isEnabled, length >= Self.lengthMin else { return nil }
-        if let found = state.withLock({ $0.files[node.inode]?.file }) { return found }
+        guard isEnabled, length >= Self.lengthMin, node.identity.device == device else { return nil }
+        let (found, hasRoom) = state.withLock { ($0.files[node.inode]?.file, $0.bytes < Self.bytesMax && $0.files.count < Self.filesMax) }
+        guard hasRoom else { return nil }
+        if let found { return found }
         guard let handle = try? StableHandle(of: node.raw), let descriptor = try? SystemCall.reopen(node.raw, O_RDONLY) else { return nil }
         return File(node: node, table: table, descriptor: SharedDescriptor(descriptor), handle: handle)
     }
@@ -92,6 +102,7 @@ final class PayloadReferences: Sendable {
             let isFirst = state.files[node.inode] == nil
             state.references[intent] = Reference(
                 node: node, place: .file(file.descriptor), offset: offset, length: bytes.count, sum: sum)
+            state.bytes += UInt64(bytes.count)
             state.files[node.inode, default: Referenced(file: file)].count += 1
             state.files[node.inode]?.ranges.insert(offset..<offset + UInt64(bytes.count), intent)
             state.unsynced[node.inode] = file
@@ -114,9 +125,10 @@ final class PayloadReferences: Sendable {
         }
         var isDurable = false
         for (index, (position, reference)) in due.enumerated() {
-            // Bytes that are not what was written cannot be rescued; the sealer will meet them and declare it.
-            guard case .file(let file) = reference.place, case (let bytes, true) = Self.read(reference, in: file) else { continue }
+            guard case .file(let file) = reference.place else { continue }
             do throws(AsofError) {
+                // Bytes that are not what was written cannot be rescued; the sealer will meet them and declare it.
+                guard case (let bytes, true) = try Self.read(reference, in: file) else { continue }
                 let record = try bytes.withUnsafeBufferPointer { bytes throws(AsofError) in
                     try journal.keep(position, UnsafeRawBufferPointer(bytes))
                 }
@@ -126,7 +138,7 @@ final class PayloadReferences: Sendable {
                 state.withLock { state in for (position, left) in due[index...] { state.files[node.inode]?.ranges.insert(left.range, position) } }
                 throw error
             }
-            isDurable = isDurable || position < journal.synchronizedEnd
+            isDurable = isDurable || position < journal.promisedEnd
         }
         // What an fsync promised must not depend on bytes that the coming change destroys.
         if isDurable { try journal.synchronize() }
@@ -149,17 +161,21 @@ final class PayloadReferences: Sendable {
 
     private func bytes(of reference: Reference, in journal: Journal) throws(AsofError) -> (bytes: [UInt8], isIntact: Bool) {
         switch reference.place {
-        case .file(let file): Self.read(reference, in: file)
+        case .file(let file): try Self.read(reference, in: file)
         case .journal(let record): (try journal.kept(at: record, length: reference.length), true)
         }
     }
 
     /// The bytes as the file has them, zero where it ends too early, and whether they are what was written.
-    static func read(_ reference: Reference, in file: SharedDescriptor) -> (bytes: [UInt8], isIntact: Bool) {
-        var bytes = [UInt8](repeating: 0, count: reference.length)
-        let count = bytes.withUnsafeMutableBytes { bytes in
-            (try? file.withRaw { raw throws(Errno) in try SystemCall.readFully(raw, at: reference.offset, into: bytes) }) ?? 0
+    static func read(_ reference: Reference, in file: SharedDescriptor) throws(AsofError) -> (bytes: [UInt8], isIntact: Bool) {
+        var bytes: [UInt8]
+        do throws(Errno) {
+            bytes = try file.withRaw { raw throws(Errno) in try SystemCall.readFully(raw, at: reference.offset, length: reference.length) }
+        } catch {
+            throw AsofError(error, "cannot read back bytes of a file that the journal refers to")
         }
+        let count = bytes.count
+        bytes += [UInt8](repeating: 0, count: reference.length - count)
         return (bytes, count == reference.length && bytes.withUnsafeBytes { asof_crc32c(0, $0.baseAddress, $0.count) } == reference.sum)
     }
 
@@ -172,7 +188,8 @@ final class PayloadReferences: Sendable {
             var released: [File] = []
             var changed: Set<InodeNumber> = []
             for intent in intents {
-                guard let node = state.references.removeValue(forKey: intent)?.node else { continue }
+                guard let reference = state.references.removeValue(forKey: intent), let node = reference.node else { continue }
+                state.bytes -= min(state.bytes, UInt64(reference.length))
                 node.references.wrappingSubtract(1, ordering: .relaxed)
                 state.files[node.inode]?.count -= 1
                 changed.insert(node.inode)

@@ -11,19 +11,21 @@ struct RecoveredJournal {
     private(set) var nextSequence: UInt64 = 1
     /// The newest whole transaction; nil where there is none.
     private(set) var last: (lsn: LSN, time: Instant)?
+    /// Where the log ends: what the files hold behind this never counted, or does not count any more.
+    private(set) var end: Journal.Position = 0
     /// Inodes of intents that have neither commit nor abort: their files must be compared with the log.
     private(set) var openInodes: Set<InodeNumber> = []
-    /// How many they are, by file.
-    private(set) var openIntents: [UInt64: Int] = [:]
     /// Payload that whole transactions refer to, by their intents.
     private(set) var references: [Journal.Position: PayloadReferences.Reference] = [:]
+    /// Files that transactions refer to, once each.
+    private var opened: [StableHandle: SharedDescriptor] = [:]
     /// Copies of payload, by the intents of what they belong to: each with the position of its record.
     private var kept: [Journal.Position: Journal.Position] = [:]
     /// False: there were no files, the last life ended in order.
     var isEmpty: Bool { files.isEmpty }
 
     /// Reads all files in `folder`. Transactions must follow `sealed`, the newest that is sealed elsewhere, without a hole: where that ends,
-    /// the log ends, and what lies behind is removed. `anchor`: the backing directory, whose files transactions may refer to.
+    /// the log ends (`end`). Changes nothing. `anchor`: the backing directory, whose files transactions may refer to.
     init(folder: String, sealed: LSN, anchor: Int32) throws(AsofError) {
         var sequences: [UInt64] = []
         do throws(Errno) {
@@ -48,33 +50,28 @@ struct RecoveredJournal {
         }
         // Copies stand behind the transactions that need them.
         for case let (_, file?) in found { collectCopies(file) }
-        var isBroken = false
-        for (sequence, opened) in found {
-            guard let file = opened, !isBroken else {
-                try? SystemCall.unlink("\(folder)/\(JournalFile.name(sequence))")
-                continue
-            }
-            isBroken = !walk(file, sealed: sealed, anchor: anchor, expected: &expected, intents: &intents)
-            files.append(file)
+        files = found.compactMap(\.file)
+        for file in files {
+            guard try walk(file, sealed: sealed, anchor: anchor, expected: &expected, intents: &intents) else { break }
         }
-        for (position, inodes) in intents {
-            openInodes.formUnion(inodes)
-            openIntents[position / UInt64(JournalFile.length), default: 0] += 1
-        }
+        for inodes in intents.values { openInodes.formUnion(inodes) }
     }
 
-    /// Reads one file's records; false when a transaction is missing or torn, so that nothing behind it counts.
+    /// Reads one file's records up to `end`; false when a transaction is missing or torn, so that nothing behind it counts.
     private mutating func walk(
         _ file: JournalFile, sealed: LSN, anchor: Int32, expected: inout LSN, intents: inout [Journal.Position: [InodeNumber]]
-    ) -> Bool {
+    ) throws(AsofError) -> Bool {
         var offset = JournalFile.headerLength
+        end = file.sequence * UInt64(JournalFile.length) + UInt64(offset)
         while let header = JournalRecord.header(file.base, offset: offset, limit: JournalFile.length, sequence: file.sequence) {
             let position = file.sequence * UInt64(JournalFile.length) + UInt64(offset)
             let body = UnsafeRawBufferPointer(
                 start: file.base + offset + JournalRecord.headerLength, count: header.length - JournalRecord.headerLength)
             let isComplete = JournalRecord.isComplete(file.base, offset: offset, length: header.length, sequence: file.sequence)
             switch header.kind {
-            case .end: return true
+            case .end:
+                end = (file.sequence + 1) * UInt64(JournalFile.length)
+                return true
             case .kept: break
             case .intent:
                 // An intent that is not complete did not come to touching the directory.
@@ -86,7 +83,7 @@ struct RecoveredJournal {
                 guard isComplete, let commit = try? JournalCodec.decodeCommit(body) else { return false }
                 if commit.lsn > sealed {
                     // The payload must be whole, too: after a power cut a page of it may be missing.
-                    guard commit.lsn == expected, payloadLength(commit) == 0 || intents[commit.intent] != nil, resolve(commit, anchor) else {
+                    guard commit.lsn == expected, payloadLength(commit) == 0 || intents[commit.intent] != nil, try resolve(commit, anchor) else {
                         return false
                     }
                     expected = commit.lsn.next
@@ -95,6 +92,7 @@ struct RecoveredJournal {
                 intents[commit.intent] = nil
             }
             offset += JournalRecord.padded(header.length)
+            end = file.sequence * UInt64(JournalFile.length) + UInt64(offset)
         }
         return true
     }
@@ -113,7 +111,7 @@ struct RecoveredJournal {
     }
 
     /// Finds the payload that a transaction refers to; false: it is not there any more.
-    private mutating func resolve(_ commit: JournalCodec.Commit, _ anchor: Int32) -> Bool {
+    private mutating func resolve(_ commit: JournalCodec.Commit, _ anchor: Int32) throws(AsofError) -> Bool {
         guard let named = commit.reference else { return true }
         guard case .write(_, let offset, let length)? = commit.operations.first, length <= JournalFile.length else { return false }
         func reference(_ place: PayloadReferences.Place) -> PayloadReferences.Reference {
@@ -123,11 +121,24 @@ struct RecoveredJournal {
             references[commit.intent] = reference(.journal(copy))
             return true
         }
-        guard let opened = try? StableHandle(bytes: named.handle).open(anchor, O_RDONLY) else { return false }
-        let file = SharedDescriptor(opened)
-        guard PayloadReferences.read(reference(.file(file)), in: file).isIntact else { return false }
+        guard let file = try opened(StableHandle(bytes: named.handle), anchor) else { return false }
+        guard try PayloadReferences.read(reference(.file(file)), in: file).isIntact else { return false }
         references[commit.intent] = reference(.file(file))
         return true
+    }
+
+    /// The file of a handle; nil: it is gone.
+    private mutating func opened(_ handle: StableHandle, _ anchor: Int32) throws(AsofError) -> SharedDescriptor? {
+        if let file = opened[handle] { return file }
+        do throws(Errno) {
+            let file = SharedDescriptor(try handle.open(anchor, O_RDONLY))
+            opened[handle] = file
+            return file
+        } catch {
+            if error.rawValue == ESTALE || error.rawValue == ENOENT { return nil }
+            let failure = AsofError(error, "cannot open a file that the journal refers to")
+            throw AsofError(failure.code, failure.message, hint: "start the recorder as the user, and with the limits, that it had before")
+        }
     }
 
     private func payloadLength(_ commit: JournalCodec.Commit) -> Int { commit.operations.reduce(0) { $0 + $1.payloadLength } }

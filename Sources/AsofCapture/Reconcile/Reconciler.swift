@@ -35,17 +35,17 @@ final class Reconciler: Sendable {
     private let progress = Lock<Outcome>(Outcome())
     /// New in directories that a change was in flight in: that change explains them.
     private let explained = Lock<Set<InodeNumber>>([])
-    /// Called before reading on: waits while the log is too far behind.
-    private let throttle: @Sendable () -> Void
+    /// True: the log is too far behind to read on.
+    private let isBehind: @Sendable () -> Bool
 
     init(
-        table: NodeTable, journal: Journal, known: View?, suspicion: CaptureSession.Suspicion, throttle: @escaping @Sendable () -> Void
+        table: NodeTable, journal: Journal, known: View?, suspicion: CaptureSession.Suspicion, isBehind: @escaping @Sendable () -> Bool
     ) {
         self.table = table
         self.journal = journal
         self.known = known
         self.suspicion = suspicion
-        self.throttle = throttle
+        self.isBehind = isBehind
     }
 
     var outcome: Outcome { progress.withLock { $0 } }
@@ -72,6 +72,7 @@ final class Reconciler: Sendable {
             }
             try bury(removed)
             removed = []
+            if isCancelled.load(ordering: .relaxed) { return nil }
         } while !table.finishComparison()
         return outcome
     }
@@ -138,10 +139,9 @@ final class Reconciler: Sendable {
     // MARK: Files
 
     private func file(_ node: RecordedNode) throws(AsofError) {
-        throttle()
         let old = try known?.attributes(of: node.inode)
         let start = try calling("a file") { () throws(Errno) in try node.status() }.attributes
-        let isSuspect = suspicion.inFlight.contains(node.inode) || start.modified >= suspicion.changedSince
+        let isSuspect = suspicion.inFlight.contains(node.inode) || max(start.modified, start.changed) >= suspicion.changedSince
         let isSame = old == start
         guard !isSame || isSuspect else {
             count(node, isDifferent: false)
@@ -151,6 +151,8 @@ final class Reconciler: Sendable {
         if start.isRegular {
             isDifferent = try contents(node, old: old) || isDifferent
         }
+        // What was not read to its end is read again by the next start.
+        guard !isCancelled.load(ordering: .relaxed) else { return }
         try node.lock.withLock { _ throws(AsofError) in
             guard !node.isGoneLocked else { return }
             var operations: [Operation] = []
@@ -179,7 +181,8 @@ final class Reconciler: Sendable {
         var offset: UInt64 = 0
         var isDifferent = false
         while true {
-            throttle()
+            while isBehind(), !isCancelled.load(ordering: .relaxed) { SystemClock.sleep(.milliseconds(20)) }
+            if isCancelled.load(ordering: .relaxed) { return isDifferent }
             let count = try node.lock.withLock { _ throws(AsofError) in
                 guard !node.isGoneLocked else { return 0 }
                 let count = try descriptor.withRaw { raw throws(AsofError) in
@@ -193,6 +196,7 @@ final class Reconciler: Sendable {
                 if known < count { then[known..<count].initializeMemory(as: UInt8.self, repeating: 0) }
                 if let left = now.baseAddress, let right = then.baseAddress, memcmp(left, right, count) != 0 {
                     let piece = UnsafeRawBufferPointer(rebasing: now[..<count])
+                    try journal.references.rescue(node, offset..<offset + UInt64(count), into: journal)
                     let file = journal.references.file(of: node, in: table, length: count)
                     let intent = try journal.begin([node.inode], payload: file == nil ? piece : UnsafeRawBufferPointer(rebasing: piece[..<0]))
                     let reference = file.map { journal.references.add(intent.position, $0, offset: offset, piece) }

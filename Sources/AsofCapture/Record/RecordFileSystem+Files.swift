@@ -49,10 +49,15 @@ extension RecordFileSystem {
             let reference = referenced.map {
                 journal.references.add(intent.position, $0, offset: offset, UnsafeRawBufferPointer(rebasing: bytes[..<count]))
             }
-            _ = try journaling { () throws(AsofError) in
-                try journal.commit(
-                    intent, .write, reference: reference,
-                    [.write(node.inode, offset: offset, length: count), .attributes(node.inode, status.attributes, isBorn: false)])
+            do throws(Errno) {
+                _ = try journaling { () throws(AsofError) in
+                    try journal.commit(
+                        intent, .write, reference: reference,
+                        [.write(node.inode, offset: offset, length: count), .attributes(node.inode, status.attributes, isBorn: false)])
+                }
+            } catch {
+                journal.references.drop([intent.position])
+                throw error
             }
             return count
         }

@@ -35,7 +35,7 @@ extension RecordFileSystem {
         return try logging(verb, [directory]) { () throws(Errno) in
             var target: [UInt8] = []
             try asCaller(request) { () throws(Errno) in target = try perform(directory.raw) }
-            let node = try adopt(name, in: directory)
+            let node = try undoing(name, in: directory) { () throws(Errno) in try adopt(name, in: directory) }
             let status = try node.status()
             var operations = try birth(of: node, status, name, in: directory)
             if verb == .symlink { operations.append(.symbolicLink(node.inode, target: target)) }
@@ -55,7 +55,7 @@ extension RecordFileSystem {
                         at: directory.raw, name, OpenFile.backingFlags(flags) | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode).release()
                 }
                 let descriptor = SharedDescriptor(taking: made)
-                let node = try adopt(name, in: directory)
+                let node = try undoing(name, in: directory) { () throws(Errno) in try adopt(name, in: directory) }
                 let status = try SystemCall.status(made)
                 let file = OpenFile(node: node, descriptor: descriptor)
                 return ((reply(node, status), file.handle), try birth(of: node, status, name, in: directory))
@@ -66,6 +66,14 @@ extension RecordFileSystem {
             let (node, status) = try table.resolve(name, in: directory)
             let handle = try open(node, flags: flags)
             return (reply(node, status), handle)
+        }
+    }
+
+    /// Takes back what was just made when it cannot be held: what is there must be in the log.
+    private func undoing<Value>(_ name: Name, in directory: RecordedNode, _ body: () throws(Errno) -> Value) throws(Errno) -> Value {
+        do throws(Errno) { return try body() } catch {
+            if (try? SystemCall.unlink(at: directory.raw, name)) == nil { try? SystemCall.removeDirectory(at: directory.raw, name) }
+            throw error
         }
     }
 

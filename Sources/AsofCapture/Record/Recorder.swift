@@ -3,6 +3,7 @@ package import AsofRepository
 internal import AsofSystem
 internal import AsofView
 internal import Glibc
+internal import Synchronization
 
 /// A running `record`: a session, the file system that the server works in, and the comparison that runs behind it.
 package final class Recorder: Sendable {
@@ -10,9 +11,10 @@ package final class Recorder: Sendable {
     private let session: CaptureSession
     private let reconciler: Reconciler
     private let comparison = Monitor<Comparison>(.running)
+    private let hasBegun = Atomic<Bool>(false)
 
     private enum Comparison {
-        case running, done(Reconciler.Outcome), failed(AsofError)
+        case running, cancelled, done(Reconciler.Outcome), failed(AsofError)
         var isOver: Bool { if case .running = self { false } else { true } }
     }
 
@@ -31,21 +33,25 @@ package final class Recorder: Sendable {
             throw AsofError(error, "cannot read \(backing)")
         }
         reconciler = Reconciler(table: fileSystem.table, journal: session.journal, known: session.known, suspicion: session.suspicion) {
-            while session.journal.fileCount > 64 { SystemClock.sleep(.milliseconds(20)) }
+            session.journal.fileCount > 64
         }
     }
 
     /// Starts comparing behind the mount, and waits for a short comparison: after a restart the first request then finds everything settled.
     package func begin() throws(AsofError) {
+        hasBegun.store(true, ordering: .releasing)
         try session.startThread("asof-compare") { [self] in compare() }
         if session.start.lsn > .zero { _ = comparison.wait(timeout: .seconds(2)) { $0.isOver } }
     }
 
     private func compare() {
         do throws(AsofError) {
-            guard let outcome = try reconciler.run() else { return }
-            try session.settle(outcome)
-            comparison.withLock { $0 = .done(outcome) }
+            if let outcome = try reconciler.run() {
+                try session.settle(outcome)
+                comparison.withLock { $0 = .done(outcome) }
+            } else {
+                comparison.withLock { $0 = .cancelled }
+            }
         } catch {
             session.report("the directory could not be compared with the log: \(error.description). Nothing captured since the start can be mounted until a restart succeeds")
             comparison.withLock { $0 = .failed(error) }
@@ -65,13 +71,15 @@ package final class Recorder: Sendable {
     /// Ends the capture after the mount is gone. False: something could not be archived and waits in the spool.
     package func stop() -> Bool {
         reconciler.cancel()
+        // It must not log behind the last seal.
+        if hasBegun.load(ordering: .acquiring) { comparison.wait { $0.isOver } }
         return session.stop()
     }
 
     package var status: RecorderStatus {
         let comparing: String
         switch comparison.withLock({ $0 }) {
-        case .running: comparing = "running"
+        case .running, .cancelled: comparing = "running"
         case .done: comparing = "done"
         case .failed(let error): comparing = "failed: \(error.message)"
         }

@@ -22,6 +22,8 @@ final class Archiver: Sendable {
 
     private struct Queue {
         var items: [Item] = []
+        /// How many of them are being published now.
+        var inHand = 0
         var isStopping = false
         var isDone = false
         /// The newest head that was published.
@@ -51,7 +53,7 @@ final class Archiver: Sendable {
         queue.withLock { queue in
             if case .segment(let segment) = item { queue.waitingBytes += segment.object.size }
             // Only the newest of several reports of quiet matters.
-            if case .capturedUntil = item, case .capturedUntil = queue.items.last { queue.items.removeLast() }
+            if queue.items.count > queue.inHand, case .capturedUntil = item, case .capturedUntil = queue.items.last { queue.items.removeLast() }
             queue.items.append(item)
         }
         queue.broadcast()
@@ -82,7 +84,11 @@ final class Archiver: Sendable {
         var pause = 1
         while true {
             _ = queue.wait { !$0.items.isEmpty || $0.isStopping }
-            let (batch, isStopping) = queue.withLock { (Self.batch($0.items), $0.isStopping) }
+            let (batch, isStopping) = queue.withLock { queue in
+                let batch = Self.batch(queue.items)
+                queue.inHand = batch.count
+                return (batch, queue.isStopping)
+            }
             if batch.isEmpty {
                 if isStopping { return finish() }
                 continue
@@ -147,6 +153,7 @@ final class Archiver: Sendable {
         for segment in published { discard(segment) }
         queue.withLock { queue in
             queue.items.removeFirst(batch.count)
+            queue.inHand = 0
             queue.waitingBytes -= min(queue.waitingBytes, published.reduce(0) { $0 + $1.object.size })
             queue.head = head
             queue.trouble = nil

@@ -16,6 +16,8 @@ final class Sealer: @unchecked Sendable {
         var sealUpTo: Journal.Position = 0
         var isStopping = false
         var isDone = false
+        /// The last seal, at the end, succeeded.
+        var hasSealedAll = false
         /// Sealed and handed to the archiver.
         var sealed: Journal.End?
         var trouble: String?
@@ -29,6 +31,10 @@ final class Sealer: @unchecked Sendable {
     private let epoch: UInt64
     private let limits: CaptureLimits
     private let archiver: Archiver
+    /// Of an earlier life's journal: what never counted.
+    private let voided: Range<Journal.Position>
+    /// Remembers and publishes a gap.
+    private let declare: (Gap) throws(AsofError) -> Void
 
     private var position: Journal.Position
     private var lastSealed: LSN
@@ -45,7 +51,8 @@ final class Sealer: @unchecked Sendable {
 
     init(
         journal: Journal, spool: Spool, repository: Repository, timeline: String, epoch: UInt64, limits: CaptureLimits,
-        archiver: Archiver, after last: (lsn: LSN, hash: [UInt8], highestInode: InodeNumber), firstPosition: Journal.Position
+        archiver: Archiver, after last: (lsn: LSN, hash: [UInt8], highestInode: InodeNumber), firstPosition: Journal.Position,
+        voided: Range<Journal.Position>, declare: @escaping (Gap) throws(AsofError) -> Void
     ) {
         self.journal = journal
         self.spool = spool
@@ -58,6 +65,8 @@ final class Sealer: @unchecked Sendable {
         previousHash = last.hash
         highestInode = last.highestInode
         position = firstPosition
+        self.voided = voided
+        self.declare = declare
     }
 
     // MARK: From other threads
@@ -67,14 +76,15 @@ final class Sealer: @unchecked Sendable {
         let end = journal.mark()
         requests.withLock { $0.sealUpTo = max($0.sealUpTo, end.position) }
         requests.broadcast()
-        return requests.wait(timeout: timeout) { ($0.sealed?.position ?? 0) >= end.position || $0.isDone }
+        _ = requests.wait(timeout: timeout) { ($0.sealed?.position ?? 0) >= end.position || $0.isDone }
+        return requests.withLock { ($0.sealed?.position ?? 0) >= end.position }
     }
 
-    /// Ends the thread after a last seal.
-    func stop() {
+    /// Ends the thread after a last seal. False: that failed, and the journal must stay.
+    func stop() -> Bool {
         requests.withLock { $0.isStopping = true }
         requests.broadcast()
-        _ = requests.wait { $0.isDone }
+        return requests.take { $0.isDone ? $0.hasSealedAll : nil } ?? false
     }
 
     var trouble: String? { requests.withLock { $0.trouble } }
@@ -89,16 +99,23 @@ final class Sealer: @unchecked Sendable {
             let now = SystemClock.monotonicNanoseconds()
             let isDue = now &- lastMark >= UInt64(max(1, limits.interval))
             let end = isAsked || isDue || isStopping ? journal.mark() : journal.end
-            retrying { () throws(AsofError) in try self.follow(upTo: end.position) }
+            var isSealed = retrying { () throws(AsofError) in try self.follow(upTo: end.position) }
             if isAsked || isDue || isStopping {
-                retrying { () throws(AsofError) in try self.sealOpenSegment() }
-                lastMark = now
-                archiver.add(.capturedUntil(CutPoint(lsn: end.lsn, time: end.time)))
-                requests.withLock { $0.sealed = end }
-                requests.broadcast()
+                isSealed = isSealed && retrying { () throws(AsofError) in try self.sealOpenSegment() }
+                if isSealed {
+                    lastMark = now
+                    archiver.add(.capturedUntil(CutPoint(lsn: end.lsn, time: end.time)))
+                    requests.withLock { $0.sealed = end }
+                    requests.broadcast()
+                }
             }
+            // What came to nothing needs no segment.
+            if builder == nil { release() }
             if isStopping {
-                requests.withLock { $0.isDone = true }
+                requests.withLock { requests in
+                    requests.isDone = true
+                    requests.hasSealedAll = isSealed
+                }
                 requests.broadcast()
                 return
             }
@@ -106,16 +123,16 @@ final class Sealer: @unchecked Sendable {
         }
     }
 
-    /// Repeats what a full or failing disk stopped; each step leaves its state so that it can be repeated.
-    private func retrying(_ body: () throws(AsofError) -> Void) {
+    /// Repeats what a full or failing disk stopped; each step leaves its state so that it can be repeated. False: given up, at the end.
+    private func retrying(_ body: () throws(AsofError) -> Void) -> Bool {
         while true {
             do throws(AsofError) {
                 try body()
                 requests.withLock { $0.trouble = nil }
-                return
+                return true
             } catch {
                 requests.withLock { $0.trouble = error.description }
-                if requests.withLock({ $0.isStopping }) { return }
+                if requests.withLock({ $0.isStopping }) { return false }
                 SystemClock.sleep(.seconds(1))
             }
         }
@@ -123,9 +140,15 @@ final class Sealer: @unchecked Sendable {
 
     /// Takes the journal's records up to `end` into the open segment.
     private func follow(upTo end: Journal.Position) throws(AsofError) {
+        // What a failure interrupted comes first: a segment with its tail takes nothing more.
+        if summary != nil { try sealOpenSegment() }
         try flushPending()
         let length = UInt64(JournalFile.length)
         while position < end {
+            if voided.contains(position) {
+                position = voided.upperBound
+                continue
+            }
             guard let file = journal.firstFile(from: position / length) else { return }
             if file.sequence > position / length { position = file.sequence * length }
             if position % length == 0 { position += UInt64(JournalFile.headerLength) }
@@ -145,9 +168,17 @@ final class Sealer: @unchecked Sendable {
             case .abort: settle(abort: body)
             case .intent, .kept, .end: break
             }
+            // Before anything that can fail: the record is in the group, and must not be taken again.
             position += UInt64(JournalRecord.padded(header.length))
+            if header.kind == .commit { try closeWhatIsFull() }
         }
         try closeGroup(ifOlderThan: 1_000_000_000)
+    }
+
+    private func closeWhatIsFull() throws(AsofError) {
+        guard let builder else { return }
+        if builder.isGroupFull { try closeGroup(ifOlderThan: 0) }
+        if builder.length >= limits.segmentSize || builder.transactionCount >= limits.transactions { try sealOpenSegment() }
     }
 
     private func settle(abort body: UnsafeRawBufferPointer) {
@@ -184,8 +215,6 @@ final class Sealer: @unchecked Sendable {
             builder.append(transaction, payload: UnsafeRawBufferPointer(start: nil, count: 0))
         }
         settle(commit.intent)
-        if builder.isGroupFull { try closeGroup(ifOlderThan: 0) }
-        if builder.length >= limits.segmentSize || builder.transactionCount >= limits.transactions { try sealOpenSegment() }
     }
 
     /// The bytes that a transaction refers to, from its file.
@@ -194,11 +223,10 @@ final class Sealer: @unchecked Sendable {
         if !isIntact {
             // Only somebody who works in the backing directory itself can have changed them. What stands there now is right from now on.
             let (start, end) = (commit.time.advanced(byNanoseconds: -1), journal.mark())
-            archiver.add(
-                .gap(
-                    Gap(
-                        after: CutPoint(lsn: commit.lsn.previous, time: start), before: CutPoint(lsn: max(end.lsn, commit.lsn), time: end.time),
-                        reason: "bytes were changed in the backing directory, behind the mount")))
+            try declare(
+                Gap(
+                    after: CutPoint(lsn: commit.lsn.previous, time: start), before: CutPoint(lsn: max(end.lsn, commit.lsn), time: end.time),
+                    reason: "bytes were changed in the backing directory, behind the mount"))
         }
         return bytes
     }
@@ -272,10 +300,13 @@ final class Sealer: @unchecked Sendable {
         let name = "segment-\(summary.first)-\(summary.last).\(summary.epoch)"
         let sealedPath = "\(spool.segmentsFolder)/\(name)"
         do throws(Errno) {
-            try file.withRaw { raw throws(Errno) in try SystemCall.syncData(raw) }
-            CrashPoint.reach("spool.seal.synced")
-            try SystemCall.rename(at: AT_FDCWD, path, to: AT_FDCWD, sealedPath)
-            CrashPoint.reach("spool.seal.renamed")
+            if path != sealedPath {
+                try file.withRaw { raw throws(Errno) in try SystemCall.syncData(raw) }
+                CrashPoint.reach("spool.seal.synced")
+                try SystemCall.rename(at: AT_FDCWD, path, to: AT_FDCWD, sealedPath)
+                CrashPoint.reach("spool.seal.renamed")
+                path = sealedPath
+            }
             try Durable.syncDirectory(spool.segmentsFolder)
         } catch {
             throw AsofError(error, "cannot seal \(path)")
@@ -288,9 +319,13 @@ final class Sealer: @unchecked Sendable {
         self.builder = nil
         self.file = nil
         self.summary = nil
-        journal.release(before: position, settled: settled)
-        settled = [:]
+        release()
         journal.references.drop(referring)
         referring = []
+    }
+
+    private func release() {
+        journal.release(before: position, settled: settled)
+        settled = [:]
     }
 }

@@ -16,6 +16,8 @@ struct CaptureLife: Codable, Sendable {
     var settled: Settlement?
     /// Set while a comparison is under way, and after one that was interrupted.
     var unsettled: Unsettled?
+    /// Found while sealing: published with the segments, and again by the next life, which cannot know that.
+    var gaps: [Gap] = []
     /// The capture ended in order, the directory durable behind it.
     var hasEnded = false
 
@@ -31,6 +33,8 @@ struct CaptureLife: Codable, Sendable {
         var since: CutPoint
         /// Nanoseconds since 1970; contents of files changed since then are compared whatever their times say: there was a power cut.
         var changedSince: Int64?
+        /// Inodes that a change was in flight of when a life ended: their contents are compared, too.
+        var inFlight: [UInt64] = []
     }
 
     /// True when a power cut ended it: what was not made durable may be lost, in the directory, too.

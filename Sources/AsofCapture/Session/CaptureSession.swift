@@ -36,8 +36,8 @@ final class CaptureSession: Sendable {
     /// No state was recoverable before this life's comparison.
     private let isFirstScan: Bool
     private let life: Lock<CaptureLife>
-    /// Intents that an earlier life left open, by journal file: kept until their files were compared.
-    private let openIntents: [UInt64: Int]
+    /// A power cut ended the life before.
+    private let wasCutOff: Bool
     /// When this life began to capture.
     private let began: Instant
     private let isOutOfSpace = Atomic<Bool>(false)
@@ -79,7 +79,7 @@ final class CaptureSession: Sendable {
             folder: spool.journalFolder, sealed: max(before?.last ?? .zero, waiting.last?.object.last ?? .zero), anchor: root.unmanaged)
         var life = try spool.loadLife()
         if let old = life, let head = before, !old.owns(head) {
-            if !waiting.isEmpty || recovered.hasTransactions(behind: head.last) {
+            if !waiting.isEmpty || recovered.last != nil {
                 let place = try spool.abandon(epoch: old.epoch)
                 report("this capture was fenced: another one (epoch \(head.epoch)) took timeline \(timeline.name) over. What it had not archived is kept in \(place)")
                 waiting = []
@@ -94,13 +94,17 @@ final class CaptureSession: Sendable {
         start = end
 
         // After a power cut the directory may have lost what the log kept, and the other way round, for as long as write-back takes.
-        let wasCutOff = life?.wasCutOff(boot: holder.boot) ?? false
+        wasCutOff = life?.wasCutOff(boot: holder.boot) ?? false
         let powerCut = wasCutOff ? start.time.advanced(byNanoseconds: -600_000_000_000).nanoseconds : nil
         // Whether an earlier comparison was interrupted this spool knows best; without its word the head does.
         var unsettled = (life != nil ? life?.unsettled : before?.unsettledSince.map { .init(since: $0) }) ?? .init(since: start)
+        // A power cut can take more of the log than the last life had when it began.
+        if unsettled.since.lsn > start.lsn { unsettled.since = start }
         unsettled.changedSince = [unsettled.changedSince, powerCut].compactMap { $0 }.min()
+        unsettled.inFlight = Set(unsettled.inFlight).union(recovered.openInodes.map(\.rawValue)).sorted()
         self.unsettled = unsettled
-        var next = CaptureLife(epoch: life?.epoch ?? 0, holder: holder, settled: life?.settled, unsettled: unsettled)
+        var next = CaptureLife(
+            epoch: life == nil ? 0 : before?.epoch ?? 0, holder: holder, settled: life?.settled, unsettled: unsettled, gaps: life?.gaps ?? [])
         try spool.save(next)
         appender = try Appender.take(timeline, as: holder, unsettledSince: unsettled.since) { other, _ in takeOver || other.isKnownDead }
         CrashPoint.reach("capture.epoch.taken")
@@ -108,7 +112,6 @@ final class CaptureSession: Sendable {
         try spool.save(next)
         self.life = Lock(next)
         isFirstScan = before?.first == nil && life?.settled == nil
-        openIntents = recovered.openIntents
 
         archiver = Archiver(appender: appender, spool: spool, keepsLocal: limits.keepsLocal, waiting: waiting)
         journal = try Journal(
@@ -117,7 +120,16 @@ final class CaptureSession: Sendable {
         sealer = Sealer(
             journal: journal, spool: spool, repository: repository, timeline: timeline.name, epoch: appender.epoch, limits: limits,
             archiver: archiver, after: (sealed.lsn, lastSealed?.hash ?? [], lastSealed?.highestInode ?? .root),
-            firstPosition: (recovered.files.first?.sequence ?? recovered.nextSequence) * UInt64(JournalFile.length))
+            firstPosition: (recovered.files.first?.sequence ?? recovered.nextSequence) * UInt64(JournalFile.length),
+            voided: min(recovered.end, journal.ownStart)..<journal.ownStart
+        ) { [life = self.life, archiver = self.archiver, spool] gap throws(AsofError) in
+            try life.withLock { life throws(AsofError) in
+                guard !life.gaps.contains(gap) else { return }
+                life.gaps.append(gap)
+                try spool.save(life)
+            }
+            archiver.add(.gap(gap))
+        }
         began = journal.mark().time
         let (archiver, sealer) = (self.archiver, self.sealer)
         try Self.start("asof-archive", threads) { archiver.run() }
@@ -130,6 +142,8 @@ final class CaptureSession: Sendable {
                 throw archiver.trouble ?? AsofError(.unavailable, "what the spool \(spool.folder) holds could not be archived")
             }
         }
+        journal.forgetRecovered()
+        for gap in next.gaps { archiver.add(.gap(gap)) }
         // An earlier life found the log exact, and died before the head knew.
         if let settled = life?.settled, settled.point.lsn <= start.lsn {
             archiver.add(.settled(settled.point, gap: settled.gap, thenUnsettledSince: unsettled.since))
@@ -138,7 +152,7 @@ final class CaptureSession: Sendable {
         known = try Self.view(of: timeline, head: head)
         highestInode = head.highestInode
         suspicion = Suspicion(
-            inFlight: recovered.openInodes, changedSince: unsettled.changedSince.map(Instant.init(nanoseconds:)) ?? .distantFuture)
+            inFlight: Set(unsettled.inFlight.map { InodeNumber($0) }), changedSince: unsettled.changedSince.map(Instant.init(nanoseconds:)) ?? .distantFuture)
         try startThread("asof-spare") { [self] in
             while !isStopping.load(ordering: .relaxed) { journal.prepareSpares(wait: .milliseconds(200)) }
         }
@@ -189,7 +203,7 @@ final class CaptureSession: Sendable {
             do throws(Errno) { status = try SystemCall.status(root.unmanaged) } catch { throw AsofError(error, "cannot read the directory") }
             try journal.commit(try journal.begin([.root]), .reconcile, [.attributes(.root, status.attributes, isBorn: false)])
         }
-        let end = journal.end
+        let end = journal.mark()
         let point = CutPoint(lsn: end.lsn, time: end.time)
         let settlement = CaptureLife.Settlement(point: point, gap: gap(outcome, before: point))
         // First the log up to `point`, then the word that it is exact: neither waits for the store.
@@ -199,7 +213,6 @@ final class CaptureSession: Sendable {
             life.unsettled = nil
             try spool.save(life)
         }
-        journal.release(before: 0, settled: openIntents)
         // Sealed first: the head must not speak of a transaction that it does not have.
         guard sealer.seal(timeout: .seconds(3600)) else { return }
         archiver.add(.settled(point, gap: settlement.gap, thenUnsettledSince: nil))
@@ -215,6 +228,8 @@ final class CaptureSession: Sendable {
             return Gap(
                 after: start, before: point, reason: "changed while nothing captured: \(outcome.unexplained) files or directories differed")
         }
+        // What both the log and the directory lost, clients have seen.
+        if wasCutOff { return Gap(after: start, before: point, reason: "a power cut: what was not made durable before it is lost") }
         // Changes in flight at a crash were never acknowledged: until this life began, the state before them is as good as any. Only the
         // moments while they were brought in, one after the other, are not.
         guard outcome.transactions > 0, point.lsn > start.lsn.next else { return nil }
@@ -253,8 +268,8 @@ final class CaptureSession: Sendable {
 
     /// Ends the capture. False: something could not be archived and waits in the spool.
     func stop() -> Bool {
-        sealer.stop()
-        let isArchived = archiver.stop(patience: .seconds(60))
+        let isSealed = sealer.stop()
+        let isArchived = archiver.stop(patience: .seconds(60)) && isSealed
         isStopping.store(true, ordering: .relaxed)
         for thread in threads.withLock({ $0 }) { thread.join() }
         guard isArchived else { return false }

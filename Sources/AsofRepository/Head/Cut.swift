@@ -29,7 +29,7 @@ extension Timeline {
                 hint: "`asof status` says how far it is")
         }
         switch request {
-        case .latest: return try cut(head.lastExact, head: head, reader: reader)
+        case .latest: return try cut(head.newestExact, head: head, reader: reader)
         case .lsn(let lsn) where lsn > head.lastExact && lsn <= head.last: throw unsettled("transaction \(lsn)", head)
         case .instant(let instant) where isUnsettled(instant, head): throw unsettled(instant.description, head)
         case .lsn(let lsn):
@@ -53,7 +53,7 @@ extension Timeline {
 
     private func isUnsettled(_ instant: Instant, _ head: Head) -> Bool {
         guard let since = head.unsettledSince else { return false }
-        return instant > max(since.time, head.capturedUntil) && head.segments.last.map { instant <= $0.lastTime } ?? false
+        return instant > since.time && instant <= head.capturedUntil
     }
 
     private func unsettled(_ what: String, _ head: Head) -> AsofError {

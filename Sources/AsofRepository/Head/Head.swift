@@ -33,6 +33,12 @@ package struct Head: Hashable, Sendable {
     package var last: LSN { segments.last?.last ?? .zero }
     /// The newest transaction that is a recoverable state for sure.
     package var lastExact: LSN { unsettledSince.map { min($0.lsn, last) } ?? last }
+    /// The same, before a gap that it lies in.
+    package var newestExact: LSN {
+        var lsn = lastExact
+        while let gap = gaps.first(where: { lsn > $0.after.lsn && lsn < $0.before.lsn }) { lsn = gap.after.lsn }
+        return lsn
+    }
     package var lastTime: Instant { segments.last?.lastTime ?? .distantPast }
     package var highestInode: InodeNumber { segments.last?.highestInode ?? .root }
 
