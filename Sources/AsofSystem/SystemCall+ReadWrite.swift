@@ -39,7 +39,8 @@ extension SystemCall {
         let size = try status(descriptor).attributes.size
         guard size <= UInt64(limit) else { throw Errno(EFBIG) }
         var bytes: [UInt8] = []
-        var expected = Int(clamping: size)
+        // Files of /proc say 0, and some of them answer only a read from their start that is large enough.
+        var expected = size == 0 ? 4095 : Int(clamping: size)
         while true {
             // One byte more than expected, so that the usual case ends with one short read.
             let piece = try readFully(descriptor, at: UInt64(bytes.count), length: max(expected - bytes.count, 0) + 1)

@@ -27,6 +27,12 @@ struct SystemCallTests {
         #expect(try SystemCall.status(file.raw).attributes.size == UInt64(size))
     }
 
+    @Test func `files of proc are read whole, also those that answer once`() throws {
+        let text = String(decoding: try SystemCall.readAll(path: "/proc/sys/kernel/ostype"), as: UTF8.self)
+        #expect(text == "Linux\n")
+        #expect(try SystemCall.readAll(path: "/proc/self/maps").count > 5000)
+    }
+
     @Test func `reading more than the limit is refused`() throws {
         try directory.write("f", [UInt8](repeating: 1, count: 100))
         #expect(throws: Errno(EFBIG)) { _ = try SystemCall.readAll(path: directory.path("f"), limit: 99) }
