@@ -35,6 +35,17 @@ void asof_start_writing(int descriptor);
 int asof_handle_of(int descriptor, void *buffer, unsigned int capacity);
 int asof_open_handle(int anchor, const void *bytes, unsigned int length, int flags);
 
+// Watching (watch.c): the constants are in AsofSystem/Watching.
+int asof_fanotify_init(unsigned int flags);
+int asof_fanotify_mark(int group, unsigned int flags, uint64_t mask, int directory, const char *name);
+/// Never blocks on reads, closed in children.
+int asof_inotify_init(void);
+int asof_inotify_add(int queue, const char *path, uint32_t mask);
+int asof_inotify_remove(int queue, int watch);
+/// FIONREAD: of an inotify queue the bytes waiting in it, of a fanotify group 24 for each event.
+int asof_queued_bytes(int queue);
+int asof_eventfd(void);
+
 // Threads and processes (process.c).
 /// Names the calling thread; names longer than 15 bytes are cut.
 int asof_set_thread_name(const char *name);
@@ -73,3 +84,98 @@ static inline int asof_crash_armed(void) { return __atomic_load_n(&asof_crash_ar
 void asof_crash_arm(const char *specification);
 /// Kills the process with SIGKILL if `name` is the armed point and this is the N-th time it is reached.
 void asof_crash_reach(const char *name, size_t length);
+
+// Stopping other processes (stop*.c). Nothing in here allocates, apart from the functions called make.
+/// pidfd_open(2); close-on-exec.
+int asof_pidfd_open(int32_t pid);
+int asof_pidfd_send_signal(int pidfd, int signal);
+
+/// A process to stop: `tasks` is its open /proc/<pid>/task.
+struct asof_stop_process {
+    int32_t pid;
+    int pidfd;
+    int tasks;
+};
+
+/// What an attempt to stop came to. All of them but ASOF_STOP_DONE leave to the caller to release what has stopped so far.
+enum asof_stop_code {
+    ASOF_STOP_DONE = 0,
+    /// The cap passed.
+    ASOF_STOP_TIMEOUT,
+    /// `pid` has been stopped by somebody else.
+    ASOF_STOP_ALREADY,
+    /// `pid` has ended.
+    ASOF_STOP_EXITED,
+    /// More threads than the table holds: make a larger one.
+    ASOF_STOP_FULL,
+    /// The kernel refused, with `error`.
+    ASOF_STOP_DENIED,
+    /// A call failed with `error`.
+    ASOF_STOP_SYSTEM,
+};
+
+struct asof_stop_result {
+    /// When the last thread had stopped: CLOCK_REALTIME, nanoseconds.
+    int64_t stopped_at;
+    /// From the call until then, nanoseconds.
+    uint64_t took;
+    uint32_t threads;
+    /// Of those: in an uninterruptible call, with the stop pending behind it.
+    uint32_t blocked;
+    int32_t pid;
+    int error;
+    /// Whether the last reading of the list of threads found a new one, or was cut short. For the stop itself.
+    int fresh;
+};
+
+/// Threads under way to a stop, in locked memory.
+struct asof_stop_table;
+/// NULL with errno.
+struct asof_stop_table *asof_stop_table_make(uint32_t capacity);
+void asof_stop_table_free(struct asof_stop_table *table);
+uint32_t asof_stop_table_capacity(const struct asof_stop_table *table);
+
+/// Each of the three stops every thread and returns an asof_stop_code. `cap` in nanoseconds.
+/// By ptrace: the calling thread becomes the tracer, and it alone can release.
+int asof_stop_ptrace(
+    struct asof_stop_table *table, const struct asof_stop_process *processes, size_t count, uint64_t cap,
+    struct asof_stop_result *result);
+/// Detaches from every thread in the table and empties it. Returns how many are still attached because they have not stopped
+/// yet: only the end of the calling thread detaches from those.
+uint32_t asof_stop_ptrace_release(
+    struct asof_stop_table *table, const struct asof_stop_process *processes, size_t count);
+/// Attaches without stopping, to see whether that is allowed: 0 or an error number. Only the end of the calling thread detaches.
+int asof_stop_ptrace_try(int32_t pid);
+/// By SIGSTOP.
+int asof_stop_signal(
+    struct asof_stop_table *table, const struct asof_stop_process *processes, size_t count, uint64_t cap,
+    struct asof_stop_result *result);
+/// SIGCONT; 0 or an error number. A process that has ended is none.
+int asof_stop_signal_release(const struct asof_stop_process *processes, size_t count);
+/// By the freezer: open cgroup.freeze (for reading and writing) and cgroup.events.
+int asof_stop_cgroup(
+    int freeze, int events, const struct asof_stop_process *processes, size_t count, uint64_t cap,
+    struct asof_stop_result *result);
+/// 0 or an error number.
+int asof_stop_cgroup_release(int freeze);
+
+/// Makes the calling thread fit to stop others, best effort: stack locked, exact timers, raised priority. Returns what was granted.
+int asof_stop_prepare_thread(void);
+#define ASOF_PREPARED_MEMORY 1
+#define ASOF_PREPARED_TIMER 2
+#define ASOF_PREPARED_NICE 4
+#define ASOF_PREPARED_REALTIME 8
+/// Whether this process still has the thread, for the kernel's eyes: joined threads may have work left there.
+int asof_thread_exists(int32_t id);
+
+// The watchdog (stop-watchdog.c): a page shared with a child process that lets go when we cannot.
+struct asof_watch;
+/// A descriptor of the page, and the page through `watch`; -1 with errno.
+int asof_watch_make(struct asof_watch **watch);
+void asof_watch_free(struct asof_watch *watch);
+/// Before a stop: from now on the watchdog lets go after `hold` nanoseconds, or when `socket` closes. -1: it is gone, do not stop.
+int asof_watch_arm(struct asof_watch *watch, int socket, uint64_t hold);
+/// After letting go. 1: the watchdog had not acted; 0: it had let go before; -1: it is about to and does not get there.
+int asof_watch_disarm(struct asof_watch *watch, int socket);
+/// The watchdog's whole life: until the other end of `socket` closes. `targets` are pidfds, or descriptors of cgroup.freeze.
+int asof_watchdog_run(int socket, int page, int by_cgroup, const int *targets, size_t count);

@@ -1,0 +1,24 @@
+/// Chooses how a tree is watched.
+package enum TreeWatching {
+    package struct Choice: Sendable {
+        package let watch: any TreeWatch
+        package let kind: WatchKind
+        /// For the log and for status: why this way and no better one.
+        package let reason: String
+    }
+
+    /// fanotify where it is permitted and the file system has handles, else inotify. No directory is registered yet.
+    ///
+    /// `directory` is open on the tree's root; `planned` is how many directories it has, as far as is known.
+    package static func best(
+        for directory: Int32, planned: Int = 0, unregistered: FanotifyWatch.Unregistered = .init()
+    ) throws(WatchFailure) -> Choice {
+        do throws(WatchFailure) {
+            let watch = try FanotifyWatch(fileSystemOf: directory, unregistered: unregistered)
+            return Choice(watch: watch, kind: .fanotify, reason: "fanotify: the whole file system may be watched")
+        } catch {
+            let watch = try InotifyWatch(planned: planned)
+            return Choice(watch: watch, kind: .inotify, reason: "inotify on every directory: \(error)")
+        }
+    }
+}
