@@ -10,6 +10,8 @@ public enum Program {
 
     /// Runs and returns the exit code.
     public static func run(_ arguments: [String]) -> Int32 {
+        // First: a watchdog is this program, and wants as little of it in memory as can be.
+        if let code = StopWatchdog.runIfAsked(arguments) { return code }
         SignalWaiter.ignoreBrokenPipes()
         var environment: [String: String] = [:]
         for name in CommandTree.environmentNames { if let value = getenv(name) { environment[name] = String(cString: value) } }
@@ -43,6 +45,7 @@ public enum Program {
         case ["completions"]: try CompletionsVerb.run(invocation)
         case ["init"]: try InitVerb.run(invocation)
         case ["record"]: return try RecordVerb.run(invocation)
+        case ["follow"]: return try FollowVerb.run(invocation)
         case ["mount"]: return try MountVerb.run(invocation, arguments)
         case ["internal-serve"]: return ServeVerb.run(invocation)
         case ["internal-crash-points"]: for name in CrashPointNames.all { Console.write("\(name)\n") }

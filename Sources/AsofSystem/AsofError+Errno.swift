@@ -16,6 +16,12 @@ extension AsofError {
     ///
     /// Full, failing and absent disks are `.unavailable`, since trying again may help once somebody has acted; the rest is
     /// `.failure`.
+    package init(_ error: Errno, _ subject: String, hint: String) {
+        let plain = AsofError(error, subject)
+        self.init(plain.code, plain.message, hint: hint)
+    }
+
+    /// The same with the hint that the failure's kind suggests.
     package init(_ error: Errno, _ subject: String) {
         let message = "\(subject): \(error.text)"
         switch error.rawValue {

@@ -33,7 +33,7 @@ package struct ProcessIdentity: Hashable, Sendable {
 
     /// The running process `pid`; ESRCH where there is none. A zombie, which only waits to be reaped, is none.
     package static func of(_ pid: Int32) throws(Errno) -> ProcessIdentity {
-        guard let process = try stat(of: pid), !isDead(process.state) else { throw Errno(ESRCH) }
+        guard let process = try ProcessStat.read(pid), !process.isDead else { throw Errno(ESRCH) }
         return ProcessIdentity(
             pid: pid, startTicks: process.startTicks, bootID: try SystemClock.bootIdentifier(), host: hostIdentifier(),
             namespace: try namespaceIdentifier())
@@ -44,11 +44,9 @@ package struct ProcessIdentity: Hashable, Sendable {
         guard host == Self.hostIdentifier() else { return .unknown }
         guard try bootID == SystemClock.bootIdentifier() else { return .dead }
         guard try namespace == Self.namespaceIdentifier() else { return .unknown }
-        guard let process = try Self.stat(of: pid), process.startTicks == startTicks else { return .dead }
-        return Self.isDead(process.state) ? .dead : .alive
+        guard let process = try ProcessStat.read(pid), process.startTicks == startTicks else { return .dead }
+        return process.isDead ? .dead : .alive
     }
-
-    private static func isDead(_ state: UInt8) -> Bool { state == UInt8(ascii: "Z") || state == UInt8(ascii: "X") }
 
     /// True unless it is known to be dead: the cautious answer.
     package func isAlive() throws(Errno) -> Bool { try liveness() != .dead }
@@ -63,22 +61,4 @@ package struct ProcessIdentity: Hashable, Sendable {
     }
 
     private static func namespaceIdentifier() throws(Errno) -> UInt64 { try SystemCall.status("/proc/self/ns/pid").inode }
-
-    /// State and start time from /proc/<pid>/stat; nil where there is no such process. The second field, the name in parentheses,
-    /// may hold anything, so counting starts after the last parenthesis.
-    private static func stat(of pid: Int32) throws(Errno) -> (state: UInt8, startTicks: UInt64)? {
-        let bytes: [UInt8]
-        do throws(Errno) {
-            bytes = try SystemCall.readAll(path: "/proc/\(pid)/stat", limit: 1 << 16)
-        } catch {
-            if error.rawValue == ENOENT || error.rawValue == ESRCH { return nil }
-            throw error
-        }
-        guard let close = bytes.lastIndex(of: UInt8(ascii: ")")) else { throw Errno(EIO) }
-        let fields = bytes[(close + 1)...].split(separator: UInt8(ascii: " "))
-        guard fields.count > 19, let state = fields[0].first,
-            let ticks = UInt64(String(decoding: fields[19], as: UTF8.self))
-        else { throw Errno(EIO) }
-        return (state, ticks)
-    }
 }

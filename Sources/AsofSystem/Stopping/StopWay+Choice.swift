@@ -1,0 +1,64 @@
+internal import AsofCore
+internal import CLinux
+internal import Glibc
+
+extension StopWay {
+    /// Which way to take, and why not the better ones.
+    package struct Choice: Hashable, Sendable {
+        /// Nil where no way is possible.
+        package var way: StopWay?
+        /// For each way better than `way`, the best first: why it cannot be used.
+        package var obstacles: [Obstacle]
+    }
+
+    package struct Obstacle: Hashable, Sendable {
+        package var way: StopWay
+        /// Without a full stop.
+        package var reason: String
+    }
+
+    /// The best way that is possible for these processes. Stops nothing.
+    package static func best(for processes: [ProcessHandle]) -> Choice {
+        var obstacles: [Obstacle] = []
+        for way in allCases {
+            guard let reason = way.obstacle(for: processes) else { return Choice(way: way, obstacles: obstacles) }
+            obstacles.append(Obstacle(way: way, reason: reason))
+        }
+        return Choice(way: nil, obstacles: obstacles)
+    }
+
+    /// Why this way is not possible for these processes; nil: it is.
+    package func obstacle(for processes: [ProcessHandle]) -> String? {
+        switch self {
+        case .cgroup:
+            do throws(StopObstacle) {
+                _ = try FreezerCgroup(of: processes)
+                return nil
+            } catch {
+                return error.reason
+            }
+        case .ptrace: return processes.lazy.compactMap { PtracePermission.obstacle(for: $0) }.first
+        case .signal:
+            for process in processes {
+                if process.pid == 1 { return "process 1 ignores SIGSTOP from inside its namespace" }
+                do throws(Errno) {
+                    try process.send(0)
+                } catch {
+                    return "a signal to process \(process.pid) is refused: \(error.text)"
+                }
+            }
+            return nil
+        }
+    }
+
+    /// A stopper of this way. `executable`: whose `main` calls `StopWatchdog.runIfAsked`.
+    package func stopper(
+        for processes: [ProcessHandle], longestHold: Duration = .seconds(1), executable: String = "/proc/self/exe"
+    ) throws(StopFailure) -> any ProcessStopper {
+        switch self {
+        case .cgroup: try CgroupStopper(processes, longestHold: longestHold, executable: executable)
+        case .ptrace: try PtraceStopper(processes, longestHold: longestHold)
+        case .signal: try SignalStopper(processes, longestHold: longestHold, executable: executable)
+        }
+    }
+}
