@@ -29,7 +29,7 @@ enum RecordVerb {
         umask(0)
         let recorder = try Recorder(
             backing: backing, timeline: session.timeline, spool: spool,
-            limits: try limits(invocation), takeOver: invocation.flag("take-over")) { Console.note($0) }
+            limits: try CaptureLimits(invocation), takeOver: invocation.flag("take-over")) { Console.note($0) }
         return try serve(recorder, at: mountPoint, backing: backing, session, spool, signals, invocation)
     }
 
@@ -73,20 +73,9 @@ enum RecordVerb {
         try ended.get()
         if isFenced { return AsofError.Code.locked.rawValue }
         guard isArchived else {
-            throw AsofError(
-                .incomplete, "not everything could be archived: what is left waits in the spool \(spool.folder)",
-                hint: "`asof record` on the same spool archives it; nothing is lost as long as the spool is kept")
+            throw CaptureLimits.leftInSpool(spool)
         }
         return 0
-    }
-
-    private static func limits(_ invocation: Invocation) throws(AsofError) -> CaptureLimits {
-        var limits = CaptureLimits()
-        if let interval = try invocation.duration("interval") { limits.interval = interval }
-        if let size = try invocation.size("segment-size") { limits.segmentSize = size }
-        if let size = try invocation.size("spool-limit") { limits.spoolLimit = size }
-        limits.keepsLocal = invocation.flag("keep-local")
-        return limits
     }
 
     static func realPath(_ path: String) throws(AsofError) -> String {

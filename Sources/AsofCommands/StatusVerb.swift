@@ -46,6 +46,11 @@ enum StatusVerb {
         Console.line("archived    lsn:\(status.archivedTransaction), everything until \(status.archivedUntil)")
         Console.line("spool       \(HumanFormat.bytes(status.spoolBytes)) of \(HumanFormat.bytes(status.spoolLimit)); \(status.waitingSegments) segments (\(HumanFormat.bytes(status.waitingBytes))) wait for the repository")
         Console.line("comparison  \(status.comparison): \(HumanFormat.count(status.compared)) files, \(HumanFormat.bytes(status.comparedBytes)) read, \(status.differences) differed")
+        if let follow = status.follow {
+            Console.line("follows     \(follow.process.map { "process \($0), stopped by \(follow.stoppedBy ?? "nobody")" } ?? "nobody: no server was found")")
+            Console.line("stall       \(follow.stallMedian) µs half of the time, \(follow.stall99) µs 99 in 100; \(follow.ticks) ticks, \(follow.fuzzyTicks) fuzzy, \(follow.missedTicks) missed")
+            Console.line("watched     \(HumanFormat.count(follow.watchedDirectories)) directories by \(follow.watch), \(HumanFormat.count(follow.files)) files; last tick \(follow.changedFiles) files, \(HumanFormat.bytes(follow.changedBytes))")
+        }
         Console.line("trouble     \(status.trouble ?? "none")")
     }
 

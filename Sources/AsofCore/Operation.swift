@@ -36,6 +36,15 @@ package enum Verb: UInt8, Hashable, Sendable, CaseIterable {
     case chmod, chown, utimens, setattr, setxattr, removexattr
     /// Not a client's: a first scan, a catch-up or a repair after a crash.
     case reconcile
+    /// Not a client's: everything that changed between two stops of a server that is followed.
+    case tick
+    /// The same, but some of its files may be torn.
+    case fuzzyTick
+
+    /// A single call of a client, that says of a new name that it was free.
+    package var isCall: Bool { rawValue < Verb.reconcile.rawValue }
+    /// The state after it may be none that ever was.
+    package var isFuzzy: Bool { self == .fuzzyTick }
 }
 
 /// The smallest step from one recoverable state to the next.

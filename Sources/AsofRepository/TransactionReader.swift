@@ -2,7 +2,7 @@ package import AsofCore
 internal import AsofFormat
 
 /// Reads the log itself, transaction by transaction.
-package struct TransactionReader {
+package struct TransactionReader: Sendable {
     private let timeline: Timeline
     private let head: Head
     private let reader: ObjectReader

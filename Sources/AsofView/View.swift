@@ -13,6 +13,8 @@ package final class View: Sendable {
     private let layers: [any Layer]
     private let chunks = TwoGenerationCache<ChunkKey, ResolvedChunk>(limit: 4 << 20)
     private let objects = Lock<ObjectTable>(ObjectTable())
+    private let log: TransactionReader
+    private let exactness = Lock<Bool?>(nil)
 
     private struct ChunkKey: Hashable {
         var inode: InodeNumber
@@ -34,6 +36,7 @@ package final class View: Sendable {
         self.cut = cut
         self.timeline = timeline.name
         self.reader = reader
+        log = TransactionReader(timeline, head: head, reader: reader)
         var layers: [any Layer] = []
         var below = cut.lsn
         if let segment = head.segments.first(where: { $0.first <= cut.lsn && cut.lsn < $0.last }) {
@@ -43,6 +46,15 @@ package final class View: Sendable {
         }
         for run in try timeline.layers(upTo: below, head: head, reader: reader) { layers.append(RunLayer(run)) }
         self.layers = layers
+    }
+
+    /// False: the log says that some files of this state may be torn.
+    package func isExact() throws(AsofError) -> Bool {
+        if let known = exactness.withLock({ $0 }) { return known }
+        var isExact = true
+        try log.each(from: cut.lsn, to: cut.lsn) { transaction throws(AsofError) in isExact = !transaction.verb.isFuzzy }
+        exactness.withLock { $0 = isExact }
+        return isExact
     }
 
     private static func replay(

@@ -130,8 +130,9 @@ package final class ViewFileSystem: ReadOnlyFileSystem, StatelessOpens {
     private func attributes(_ inode: InodeNumber) throws(Errno) -> [Name: [UInt8]] {
         var found = try reading { () throws(AsofError) in try view.extendedAttributes(of: inode) }
         if inode == .root {
+            let isExact = try reading { () throws(AsofError) in try view.isExact() }
             let facts = [
-                "time": view.cut.time.description, "lsn": view.cut.lsn.description, "timeline": view.timeline, "exact": "true",
+                "time": view.cut.time.description, "lsn": view.cut.lsn.description, "timeline": view.timeline, "exact": "\(isExact)",
             ]
             for (key, value) in facts { if let name = Name("user.asof.\(key)") { found[name] = Array(value.utf8) } }
         }

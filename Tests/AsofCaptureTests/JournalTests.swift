@@ -54,8 +54,9 @@ struct JournalTests {
                     start: file.base + offset + JournalRecord.headerLength, count: header.length - JournalRecord.headerLength)
                 offset += JournalRecord.padded(header.length)
                 guard header.kind == .commit, let commit = try? JournalCodec.decodeCommit(body), commit.lsn <= recovered.last?.lsn ?? .zero else { continue }
-                let holder = try #require(recovered.files.first { $0.sequence == commit.intent / length })
-                let place = Int(commit.intent % length)
+                let position = try #require(commit.intents.first)
+                let holder = try #require(recovered.files.first { $0.sequence == position / length })
+                let place = Int(position % length)
                 let intent = try #require(
                     JournalRecord.header(holder.base, offset: place, limit: JournalFile.length, sequence: holder.sequence))
                 let payload = UnsafeRawBufferPointer(start: holder.base + place + 16, count: intent.length - 16)

@@ -127,8 +127,16 @@ final class Journal: Sendable {
     func commit(
         _ intent: Intent, _ verb: Verb, reference: JournalCodec.Reference? = nil, _ operations: [Operation]
     ) throws(AsofError) -> LSN {
+        try commit([intent], verb, reference: reference, operations)
+    }
+
+    /// The same of several intents: the payload of `operations` is theirs, one after the other.
+    @discardableResult
+    func commit(
+        _ intents: [Intent], _ verb: Verb, reference: JournalCodec.Reference? = nil, _ operations: [Operation]
+    ) throws(AsofError) -> LSN {
         CrashPoint.reach("journal.commit.before")
-        var body = JournalCodec.encodeCommit(verb, intent: intent.position, reference, operations)
+        var body = JournalCodec.encodeCommit(verb, intents: intents.map(\.position), reference, operations)
         let length = JournalRecord.headerLength + body.count
         let lsn = try order.withLock { order throws(AsofError) in
             try reserve(length, &order, isUrgent: true)

@@ -8,8 +8,8 @@ enum JournalCodec {
         var lsn: LSN
         var time: Instant
         var verb: Verb
-        /// Position of the intent's record, which holds the payload unless `reference` says where it is.
-        var intent: UInt64
+        /// Positions of the intents' records, which hold the payload, in its order, unless `reference` says where it is.
+        var intents: [UInt64]
         var reference: Reference?
         var operations: [Operation]
     }
@@ -30,12 +30,13 @@ enum JournalCodec {
     }
 
     /// Lays a commit's body out, but for LSN and time: those are known only inside the order's lock.
-    static func encodeCommit(_ verb: Verb, intent: UInt64, _ reference: Reference?, _ operations: [Operation]) -> [UInt8] {
+    static func encodeCommit(_ verb: Verb, intents: [UInt64], _ reference: Reference?, _ operations: [Operation]) -> [UInt8] {
         var writer = ByteWriter(reserving: 128)
         writer.fixed64(0)
         writer.fixed64(0)
-        writer.fixed64(intent)
         writer.byte(verb.rawValue)
+        writer.varint(intents.count)
+        for intent in intents { writer.fixed64(intent) }
         writer.string(reference?.handle ?? [])
         if let reference { writer.fixed32(reference.sum) }
         writer.varint(operations.count)
@@ -50,13 +51,14 @@ enum JournalCodec {
         var reader = ByteReader(Array(body))
         let lsn = LSN(try reader.fixed64())
         let time = Instant(nanoseconds: Int64(bitPattern: try reader.fixed64()))
-        let intent = try reader.fixed64()
         guard let verb = Verb(rawValue: try reader.byte()) else { throw FormatError("a transaction of unknown kind") }
+        var intents: [UInt64] = []
+        for _ in 0..<(try reader.count(unit: 8)) { intents.append(try reader.fixed64()) }
         let handle = try reader.string()
         let reference = handle.isEmpty ? nil : Reference(handle: handle, sum: try reader.fixed32())
         var operations: [Operation] = []
         for _ in 0..<(try reader.count(unit: 2)) { operations.append(try decode(&reader)) }
-        return Commit(lsn: lsn, time: time, verb: verb, intent: intent, reference: reference, operations: operations)
+        return Commit(lsn: lsn, time: time, verb: verb, intents: intents, reference: reference, operations: operations)
     }
 
     /// Bytes before the copy in the body of a `kept` record: the intent's position.

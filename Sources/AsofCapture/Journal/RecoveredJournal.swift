@@ -83,13 +83,14 @@ struct RecoveredJournal {
                 guard isComplete, let commit = try? JournalCodec.decodeCommit(body) else { return false }
                 if commit.lsn > sealed {
                     // The payload must be whole, too: after a power cut a page of it may be missing.
-                    guard commit.lsn == expected, payloadLength(commit) == 0 || intents[commit.intent] != nil, try resolve(commit, anchor) else {
+                    guard commit.lsn == expected, payloadLength(commit) == 0 || commit.intents.allSatisfy({ intents[$0] != nil }),
+                        try resolve(commit, anchor) else {
                         return false
                     }
                     expected = commit.lsn.next
                 }
                 if (last?.lsn ?? .zero) < commit.lsn { last = (commit.lsn, commit.time) }
-                intents[commit.intent] = nil
+                for intent in commit.intents { intents[intent] = nil }
             }
             offset += JournalRecord.padded(header.length)
             end = file.sequence * UInt64(JournalFile.length) + UInt64(offset)
@@ -113,17 +114,17 @@ struct RecoveredJournal {
     /// Finds the payload that a transaction refers to; false: it is not there any more.
     private mutating func resolve(_ commit: JournalCodec.Commit, _ anchor: Int32) throws(AsofError) -> Bool {
         guard let named = commit.reference else { return true }
-        guard case .write(_, let offset, let length)? = commit.operations.first, length <= JournalFile.length else { return false }
+        guard let intent = commit.intents.first, case .write(_, let offset, let length)? = commit.operations.first, length <= JournalFile.length else { return false }
         func reference(_ place: PayloadReferences.Place) -> PayloadReferences.Reference {
             PayloadReferences.Reference(node: nil, place: place, offset: offset, length: length, sum: named.sum)
         }
-        if let copy = kept[commit.intent] {
-            references[commit.intent] = reference(.journal(copy))
+        if let copy = kept[intent] {
+            references[intent] = reference(.journal(copy))
             return true
         }
         guard let file = try opened(StableHandle(bytes: named.handle), anchor) else { return false }
         guard try PayloadReferences.read(reference(.file(file)), in: file).isIntact else { return false }
-        references[commit.intent] = reference(.file(file))
+        references[intent] = reference(.file(file))
         return true
     }
 
@@ -136,8 +137,8 @@ struct RecoveredJournal {
             return file
         } catch {
             if error.rawValue == ESTALE || error.rawValue == ENOENT { return nil }
-            let failure = AsofError(error, "cannot open a file that the journal refers to")
-            throw AsofError(failure.code, failure.message, hint: "start the recorder as the user, and with the limits, that it had before")
+            throw AsofError(
+                error, "cannot open a file that the journal refers to", hint: "start the recorder as the user, and with the limits, that it had before")
         }
     }
 

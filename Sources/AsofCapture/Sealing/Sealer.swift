@@ -192,34 +192,47 @@ final class Sealer: @unchecked Sendable {
             throw AsofError(.damaged, "the journal is damaged in memory: \(error)")
         }
         // Only what an earlier life wrote can be here twice.
-        guard commit.lsn > max(lastSealed, builder?.last ?? .zero) else { return settle(commit.intent) }
+        guard commit.lsn > max(lastSealed, builder?.last ?? .zero) else { return settle(commit.intents) }
         let builder = try openBuilder(at: commit.lsn)
         let transaction = Transaction(lsn: commit.lsn, time: commit.time, verb: commit.verb, operations: commit.operations)
         let count = transaction.payloadLength
         if commit.reference != nil {
-            try payload(of: commit).withUnsafeBytes { builder.append(transaction, payload: $0) }
-            referring.append(commit.intent)
-        } else if count > 0 {
-            let length = UInt64(JournalFile.length)
-            guard let file = journal.file(at: commit.intent) else {
-                throw AsofError(.damaged, "the journal lacks the bytes of transaction \(commit.lsn)")
-            }
-            let record = file.base + Int(commit.intent % length)
-            let size = Int(record.loadUnaligned(as: UInt32.self)) - JournalRecord.headerLength
-            let whole = UnsafeRawBufferPointer(start: record + JournalRecord.headerLength, count: size)
-            guard size >= 2 else { throw AsofError(.damaged, "the journal lacks the bytes of transaction \(commit.lsn)") }
-            let start = 2 + Int(whole.loadUnaligned(as: UInt16.self)) * 8
-            guard start + count <= size else { throw AsofError(.damaged, "the journal lacks bytes of transaction \(commit.lsn)") }
-            builder.append(transaction, payload: UnsafeRawBufferPointer(rebasing: whole[start..<start + count]))
-        } else {
+            try referredPayload(of: commit).withUnsafeBytes { builder.append(transaction, payload: $0) }
+            referring += commit.intents
+        } else if count == 0 {
             builder.append(transaction, payload: UnsafeRawBufferPointer(start: nil, count: 0))
+        } else if let intent = commit.intents.first, commit.intents.count == 1 {
+            // A write of a client may have come to less than its intent.
+            let payload = try payload(of: intent, commit.lsn)
+            guard count <= payload.count else { throw lacking(commit.lsn) }
+            builder.append(transaction, payload: UnsafeRawBufferPointer(rebasing: payload[..<count]))
+        } else {
+            var bytes: [UInt8] = []
+            bytes.reserveCapacity(count)
+            for intent in commit.intents { bytes.append(contentsOf: try payload(of: intent, commit.lsn)) }
+            guard bytes.count == count else { throw lacking(commit.lsn) }
+            bytes.withUnsafeBytes { builder.append(transaction, payload: $0) }
         }
-        settle(commit.intent)
+        settle(commit.intents)
+    }
+
+    private func lacking(_ lsn: LSN) -> AsofError { AsofError(.damaged, "the journal lacks bytes of transaction \(lsn)") }
+
+    /// The bytes that an intent carries.
+    private func payload(of intent: Journal.Position, _ lsn: LSN) throws(AsofError) -> UnsafeRawBufferPointer {
+        guard let file = journal.file(at: intent) else { throw lacking(lsn) }
+        let record = file.base + Int(intent % UInt64(JournalFile.length))
+        let size = Int(record.loadUnaligned(as: UInt32.self)) - JournalRecord.headerLength
+        guard size >= 2 else { throw lacking(lsn) }
+        let whole = UnsafeRawBufferPointer(start: record + JournalRecord.headerLength, count: size)
+        let start = 2 + Int(whole.loadUnaligned(as: UInt16.self)) * 8
+        guard start <= size else { throw lacking(lsn) }
+        return UnsafeRawBufferPointer(rebasing: whole[start...])
     }
 
     /// The bytes that a transaction refers to, from its file.
-    private func payload(of commit: JournalCodec.Commit) throws(AsofError) -> [UInt8] {
-        let (bytes, isIntact) = try journal.references.bytes(of: commit.intent, in: journal)
+    private func referredPayload(of commit: JournalCodec.Commit) throws(AsofError) -> [UInt8] {
+        let (bytes, isIntact) = try journal.references.bytes(of: commit.intents.first ?? 0, in: journal)
         if !isIntact {
             // Only somebody who works in the backing directory itself can have changed them. What stands there now is right from now on.
             let (start, end) = (commit.time.advanced(byNanoseconds: -1), journal.mark())
@@ -231,7 +244,9 @@ final class Sealer: @unchecked Sendable {
         return bytes
     }
 
-    private func settle(_ intent: Journal.Position) { settled[intent / UInt64(JournalFile.length), default: 0] += 1 }
+    private func settle(_ intents: [Journal.Position]) {
+        for intent in intents { settled[intent / UInt64(JournalFile.length), default: 0] += 1 }
+    }
 
     // MARK: The open segment
 

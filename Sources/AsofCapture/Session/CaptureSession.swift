@@ -52,7 +52,8 @@ final class CaptureSession: Sendable {
 
     /// Opens everything and starts sealing and archiving. `report`: one line for the operator.
     init(
-        backing: String, timeline: Timeline, spool: Spool, limits: CaptureLimits, takeOver: Bool, report: @escaping @Sendable (String) -> Void
+        backing: String, timeline: Timeline, spool: Spool, limits: CaptureLimits, takeOver: Bool,
+        clock: @escaping @Sendable () -> Instant = SystemClock.now, report: @escaping @Sendable (String) -> Void
     ) throws(AsofError) {
         let repository = timeline.repository
         self.timeline = timeline
@@ -116,7 +117,7 @@ final class CaptureSession: Sendable {
         archiver = Archiver(appender: appender, spool: spool, keepsLocal: limits.keepsLocal, waiting: waiting)
         journal = try Journal(
             folder: spool.journalFolder, recovered: recovered,
-            references: PayloadReferences(anchor: root.unmanaged, recovered: recovered.references), lastLSN: start.lsn, lastTime: start.time)
+            references: PayloadReferences(anchor: root.unmanaged, recovered: recovered.references), lastLSN: start.lsn, lastTime: start.time, clock: clock)
         sealer = Sealer(
             journal: journal, spool: spool, repository: repository, timeline: timeline.name, epoch: appender.epoch, limits: limits,
             archiver: archiver, after: (sealed.lsn, lastSealed?.hash ?? [], lastSealed?.highestInode ?? .root),

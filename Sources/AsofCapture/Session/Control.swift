@@ -1,6 +1,16 @@
 package import AsofCore
-internal import AsofRepository
+package import AsofRepository
 internal import AsofSystem
+
+/// A capture that other commands on this host can ask.
+package protocol RunningCapture: AnyObject, Sendable {
+    var status: RecorderStatus { get }
+    /// Seals and archives everything that was acknowledged before the call. Returns the head then.
+    func sealNow(timeout: Duration) throws(AsofError) -> Head
+}
+
+extension Recorder: RunningCapture {}
+extension Follower: RunningCapture {}
 
 /// Answers other commands on this host: one line of JSON for one line.
 ///
@@ -8,7 +18,7 @@ internal import AsofSystem
 package final class ControlServer: Sendable {
     private let thread: NamedThread
 
-    package init(_ recorder: Recorder, spool: Spool, until shouldStop: @escaping @Sendable () -> Bool) throws(AsofError) {
+    package init(_ recorder: any RunningCapture, spool: Spool, until shouldStop: @escaping @Sendable () -> Bool) throws(AsofError) {
         do throws(Errno) {
             let listener = try UnixListener(path: spool.controlSocket)
             thread = try NamedThread("asof-control") {
@@ -26,7 +36,7 @@ package final class ControlServer: Sendable {
 
     package func join() { thread.join() }
 
-    private static func serve(_ connection: UnixConnection, _ recorder: Recorder) {
+    private static func serve(_ connection: UnixConnection, _ recorder: any RunningCapture) {
         guard let line = try? connection.readLine(timeout: .seconds(5)) else { return }
         let answer: [UInt8]
         do throws(AsofError) {

@@ -21,6 +21,8 @@ package struct RecorderStatus: Codable, Sendable {
     package var differences: Int
     /// What goes wrong now; nil: nothing.
     package var trouble: String?
+    /// Of a directory that is followed.
+    package var follow: FollowFigures?
 
     init(_ session: CaptureSession, comparison: String, _ outcome: Reconciler.Outcome) {
         let (end, head) = (session.journal.end, session.archiver.head)

@@ -12,14 +12,14 @@ package enum CommandTree {
         ],
         options: GlobalOptions.all,
         subcommands: [
-            InitCommand.command, RecordCommand.command, MountCommand.command, UnmountCommand.command, WindowCommand.command,
+            InitCommand.command, FollowCommand.command, RecordCommand.command, MountCommand.command, UnmountCommand.command, WindowCommand.command,
             StatusCommand.command, LogCommand.command, BackupCommands.group, ProgramCommands.help, ProgramCommands.version,
             ProgramCommands.completions, InternalCommands.serve, InternalCommands.crashPoints,
         ],
         examples: [
             Example("export ASOF_REPO=/backups/weaviate", "Name the repository once, for everything below."),
             Example("asof init", "Create it."),
-            Example("asof record /var/lib/weaviate.data /var/lib/weaviate", "Record what the server does at the mount point."),
+            Example("asof follow /var/lib/weaviate", "Record beside a running server."),
             Example("asof window", "From when to when, gaps, how far behind."),
             Example("asof mount --at -10m /mnt/past", "The directory as it was ten minutes ago."),
             Example("asof umount /mnt/past", "Done looking."),
@@ -29,7 +29,6 @@ package enum CommandTree {
             "restore": "mount the instant and copy it: asof mount --at WHEN DIR, then cp -a DIR/. TARGET",
             "promote": "mount the instant and copy it: asof mount --at WHEN DIR, then cp -a DIR/. TARGET",
             "start": "mount the instant, copy it and start the server on the copy: asof mount --at WHEN DIR",
-            "follow": "asof record puts a recording mount under the server",
             "verify": "asof mount checks every frame it reads; asof window shows what is there",
             "snapshot": "every instant is kept; asof backup create --type base makes older ones quicker to open",
         ])

@@ -63,6 +63,11 @@ enum MountVerb {
         guard let lsn = facts.lsn, let time = facts.time else {
             return Console.line("\(facts.mountPoint): a directory of time, from \(facts.from) to \(facts.to)")
         }
+        if let name = Name("user.asof.exact"), let directory = try? SystemCall.open(facts.mountPoint, SystemCall.O_PATH),
+            let value = try? SystemCall.extendedAttribute(directory.raw, name), value.elementsEqual("false".utf8)
+        {
+            Console.note("this state is fuzzy: something moved while it was taken, and files may be torn; `asof log` shows the ticks beside it")
+        }
         Console.line("\(facts.mountPoint): the directory as of \(time) (lsn:\(lsn))\(facts.age.map { ", \($0)" } ?? "")")
     }
 }

@@ -29,7 +29,7 @@ package final class ChangeSet {
     package func apply(_ operations: [Operation], verb: Verb, extents: (Int) -> [Extent]) {
         // A client makes an inode only under a name that is free. A comparison may find a new file under a name that meant another.
         var born: Set<InodeNumber> = []
-        if verb != .reconcile {
+        if verb.isCall {
             for operation in operations { if case .attributes(let inode, _, isBorn: true) = operation { born.insert(inode) } }
         }
         for (index, operation) in operations.enumerated() {

@@ -1,0 +1,86 @@
+internal import AsofFrame
+
+/// What is remembered of a file's logged bytes: a digest for each page of 4 KiB, so that pages that did not change are not logged again, and
+/// pages that changed are never missed. 16 bytes of SHA-256 each: no two different pages are taken for the same.
+struct ContentDigests {
+    static let pageLength = 4096
+
+    private struct Digest: Hashable {
+        var high: UInt64
+        var low: UInt64
+
+        init(_ page: UnsafeRawBufferPointer) {
+            let sum = SHA256Hasher.hash(page)
+            func word(_ start: Int) -> UInt64 { sum[start..<start + 8].reduce(0) { $0 << 8 | UInt64($1) } }
+            high = word(0)
+            low = word(8)
+        }
+    }
+
+    /// The page that `pages` begins with: what is before is forgotten, and counts as unchanged.
+    private var first = 0
+    private var pages: [Digest] = []
+    /// Bytes of the file that the log has; the last page may be short.
+    private(set) var length: UInt64 = 0
+
+    init() {}
+
+    /// The log has `length` bytes of the file, unseen by us.
+    init(unseen length: UInt64) {
+        self.length = length
+        first = Int(length / UInt64(Self.pageLength))
+    }
+
+    /// Where the last page begins.
+    var tailStart: UInt64 { length / UInt64(Self.pageLength) * UInt64(Self.pageLength) }
+
+    /// True when `bytes`, which begin at `tailStart`, begin with what the last page held.
+    func matchesTail(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        let count = Int(length - tailStart)
+        guard count > 0 else { return true }
+        // Nothing is remembered of a file that was at rest when capture started.
+        guard let last = pages.last else { return true }
+        guard bytes.count >= count else { return false }
+        return Digest(UnsafeRawBufferPointer(rebasing: bytes[..<count])) == last
+    }
+
+    /// Takes the file's bytes from `offset`, a multiple of the page's length, on. Returns the ranges in `bytes` that are not as they were,
+    /// neighbours joined.
+    mutating func take(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) -> [Range<Int>] {
+        var changed: [Range<Int>] = []
+        var start = 0
+        while start < bytes.count {
+            let end = min(start + Self.pageLength, bytes.count)
+            let page = Int(offset / UInt64(Self.pageLength)) + start / Self.pageLength - first
+            let digest = Digest(UnsafeRawBufferPointer(rebasing: bytes[start..<end]))
+            if page < 0 || page >= pages.count || pages[page] != digest {
+                if let last = changed.last, last.upperBound == start {
+                    changed[changed.count - 1] = last.lowerBound..<end
+                } else {
+                    changed.append(start..<end)
+                }
+            }
+            if pages.isEmpty { first += page }
+            if page >= pages.count { pages.append(digest) } else if page >= 0 { pages[page] = digest }
+            start = end
+        }
+        length = max(length, offset + UInt64(bytes.count))
+        return changed
+    }
+
+    /// Keeps the last page only: of a file that is appended to, or not changed at all.
+    mutating func forgetAllButTail() {
+        guard pages.count > 1 else { return }
+        first += pages.count - 1
+        pages = Array(pages.suffix(1))
+    }
+
+    /// The file ends at `size` now. The page that the end lies in counts as changed.
+    mutating func cut(to size: UInt64) {
+        guard size < length else { return }
+        let kept = Int(size / UInt64(Self.pageLength))
+        pages.removeLast(min(pages.count, max(0, first + pages.count - kept)))
+        if pages.isEmpty { first = kept }
+        length = UInt64(kept * Self.pageLength)
+    }
+}

@@ -1,0 +1,26 @@
+import AsofCore
+
+/// What every way of capturing takes: when to seal, and what may wait for the repository.
+enum CaptureOptions {
+    static let all: [Option] = [
+        .value(
+            "interval", "DURATION", .duration(100_000_000...86_400_000_000_000), default: .value("10s"),
+            help: "Seal and publish at least this often: how much a lost machine can cost."),
+        .value(
+            "segment-size", "SIZE", .size(65_536...(1 << 34)), default: .value("64MiB"),
+            help: "Seal and publish earlier when a segment has grown to this."),
+        .value(
+            "spool", "DIR", .directory, default: .described("a folder for this repository under the state directory"),
+            help: "Where changes wait until the repository has them."),
+        .value(
+            "spool-limit", "SIZE", .size(), default: .value("10GiB"),
+            help: "The most the spool may take while the repository does not answer."),
+        .flag("keep-local", help: "Keep published segments in the spool too."),
+        .flag(
+            "take-over",
+            help: """
+                Write a timeline whose last writer did not let go of it, once you know that it is dead. Should it live after \
+                all, it can publish nothing more.
+                """),
+    ]
+}

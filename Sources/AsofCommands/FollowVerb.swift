@@ -1,0 +1,81 @@
+internal import AsofCapture
+internal import AsofCommandLine
+internal import AsofCore
+internal import AsofRepository
+internal import AsofStore
+internal import AsofSystem
+internal import Glibc
+
+enum FollowVerb {
+    static func run(_ invocation: Invocation) throws(AsofError) -> Int32 {
+        let signals: SignalWaiter
+        do throws(Errno) { signals = try SignalWaiter(blocking: [SIGINT, SIGTERM, SIGHUP]) } catch {
+            throw AsofError(error, "cannot block signals")
+        }
+        let directory = try RecordVerb.realPath(try invocation.argument("DIR"))
+        let session = try Session(invocation, .writing)
+        let spool = invocation.value("spool").map { Spool(folder: Session.absolute($0)) } ?? session.spool
+        guard !spool.folder.hasPrefix(directory + "/") else {
+            throw AsofError(.usage, "the spool \(spool.folder) lies in the directory that is followed", hint: "name another place with --spool or --state-dir")
+        }
+        var options = Follower.Options()
+        if let tick = try invocation.duration("tick") { options.tick = tick }
+        options.search = try search(invocation)
+        if invocation.flag("dry-run") {
+            Console.line("would follow \(directory) into \(session.repository.store.description), spool \(spool.folder)")
+            return 0
+        }
+        let follower = try Follower(
+            directory: directory, timeline: session.timeline, spool: spool, limits: try CaptureLimits(invocation), options: options,
+            takeOver: invocation.flag("take-over")) { Console.note($0) }
+        return try follow(follower, directory, session, spool, signals, once: invocation.flag("once"))
+    }
+
+    private static func follow(
+        _ follower: Follower, _ directory: String, _ session: Session, _ spool: Spool, _ signals: SignalWaiter, once: Bool
+    ) throws(AsofError) -> Int32 {
+        let isEnding = Flag()
+        var hasStopped = false
+        defer { if !hasStopped { _ = follower.stop() } }
+        try follower.begin()
+        let control = try ControlServer(follower, spool: spool) { isEnding.isSet }
+        Console.line("ready: follows \(directory) into \(session.repository.store.description) (timeline \(session.timeline.name))")
+        var taken: Head?
+        while !follower.hasEnded, !follower.isFenced {
+            if once {
+                taken = try follower.sealNow(timeout: .seconds(86_400))
+                break
+            }
+            if (try? signals.wait(timeout: .milliseconds(200))) != nil { break }
+        }
+        isEnding.set()
+        control.join()
+        let (isFenced, failure) = (follower.isFenced, follower.failure)
+        let isArchived = follower.stop()
+        hasStopped = true
+        if let failure { throw failure }
+        if isFenced {
+            Console.note("another capture took this timeline over: ended")
+            return AsofError.Code.locked.rawValue
+        }
+        guard isArchived else { throw CaptureLimits.leftInSpool(spool) }
+        if let taken { Console.line("captured until \(taken.capturedUntil) (lsn:\(taken.lastExact))") }
+        return 0
+    }
+
+    private static func search(_ invocation: Invocation) throws(AsofError) -> ServerSearch {
+        var search = ServerSearch()
+        var rules: [ServerSearch.Rule] = []
+        if let pid = invocation.count("pid") { rules.append(.pid(Int32(clamping: pid))) }
+        if let file = invocation.value("pid-file") { rules.append(.pidFile(Session.absolute(file))) }
+        if let cgroup = invocation.value("cgroup") { rules.append(.cgroup(Session.absolute(cgroup))) }
+        if let name = invocation.value("exe") { rules.append(.executable(name)) }
+        if invocation.flag("no-stop") { rules.append(.nobody) }
+        guard rules.count <= 1 else {
+            throw AsofError(.usage, "only one of --pid, --pid-file, --cgroup, --exe and --no-stop can say who is stopped")
+        }
+        if let rule = rules.first { search.rule = rule }
+        if let way = invocation.value("stop-by"), way != "auto" { search.way = StopWay(rawValue: way) }
+        return search
+    }
+}
