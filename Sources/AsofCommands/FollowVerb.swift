@@ -15,9 +15,7 @@ enum FollowVerb {
         let directory = try RecordVerb.realPath(try invocation.argument("DIR"))
         let session = try Session(invocation, .writing)
         let spool = invocation.value("spool").map { Spool(folder: Session.absolute($0)) } ?? session.spool
-        guard !spool.folder.hasPrefix(directory + "/") else {
-            throw AsofError(.usage, "the spool \(spool.folder) lies in the directory that is followed", hint: "name another place with --spool or --state-dir")
-        }
+        try FolderLayout.check([directory], try invocation.required("repo"), spool: spool.folder, state: session.stateFolder)
         var options = Follower.Options()
         if let tick = try invocation.duration("tick") { options.tick = tick }
         options.search = try search(invocation)

@@ -16,12 +16,15 @@ enum RecordVerb {
         }
         let backing = try realPath(try invocation.argument("BACKING"))
         let mountPoint = try realPath(try invocation.argument("MOUNTPOINT"))
-        guard backing != mountPoint, !mountPoint.hasPrefix(backing + "/"), !backing.hasPrefix(mountPoint + "/") else {
+        guard !FolderLayout.isInside(mountPoint, backing), !FolderLayout.isInside(backing, mountPoint) else {
             throw AsofError(
                 .usage, "BACKING and MOUNTPOINT must not lie in each other", hint: "the files stay in BACKING; the server works in MOUNTPOINT, another empty folder")
         }
+        try StackedMount.refuse(mountPoint)
+        try ServedMount.requireEmpty(mountPoint)
         let session = try Session(invocation, .writing)
         let spool = invocation.value("spool").map { Spool(folder: Session.absolute($0)) } ?? session.spool
+        try FolderLayout.check([backing, mountPoint], try invocation.required("repo"), spool: spool.folder, state: session.stateFolder)
         if invocation.flag("dry-run") {
             Console.line("would record \(backing) at \(mountPoint) into \(session.repository.store.description), spool \(spool.folder)")
             return 0

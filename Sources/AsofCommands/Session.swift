@@ -62,8 +62,14 @@ struct Session {
 
     /// The head, and with a capture on this host, everything that was acknowledged before the call in it.
     func headUpToNow() throws(AsofError) -> (head: Head, isLive: Bool) {
-        let sealed = try control.seal()
-        return (try timeline.head(), sealed != nil)
+        do throws(AsofError) {
+            let sealed = try control.seal()
+            return (try timeline.head(), sealed != nil)
+        } catch {
+            guard error.code == .unavailable else { throw error }
+            Console.note("the running capture cannot archive now (\(error.message)): what is newer than the repository is not shown")
+            return (try timeline.head(), true)
+        }
     }
 }
 

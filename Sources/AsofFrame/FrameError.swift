@@ -45,7 +45,7 @@ package enum FrameError: Error, Hashable, Sendable, CustomStringConvertible {
         switch self {
         case .keyMissing: AsofError(.key, "\(subject): \(self)", hint: "give the repository's key")
         case .libraryFailure: AsofError(.failure, "\(subject): \(self)")
-        default: AsofError(.damaged, "\(subject): \(self)", hint: "asof verify shows what else is damaged")
+        default: AsofError(.damaged, "\(subject): \(self)", hint: "restore it from a copy of the repository; instants that do not need it still mount")
         }
     }
 }

@@ -39,11 +39,11 @@ enum MountFailure {
                 throw AsofError(
                     .failure, "\(path) is missing: this kernel or container cannot mount FUSE file systems",
                     hint: "On a host: modprobe fuse. In a container: --device /dev/fuse --cap-add SYS_ADMIN. "
-                        + "Or use asof restore, which needs no mount.")
+                        + "There is no way to look into the past without it yet.")
             case EACCES, EPERM:
                 throw AsofError(
                     .failure, "no permission to open \(path)",
-                    hint: "Run asof as root, or allow \(path) for this user or container. asof restore needs no mount.")
+                    hint: "Run asof as root, or allow \(path) for this user or container.")
             default:
                 throw AsofError(.failure, "cannot open \(path): \(text(of: error))")
             }
@@ -57,7 +57,7 @@ enum MountFailure {
             hint = "Mounting as a user needs fusermount3 (package fuse3) and a directory of your own."
             if options.allowOther { hint = "allow_other needs user_allow_other in /etc/fuse.conf, or root." }
         } else if said.contains("Operation not permitted") {
-            hint = "The container lacks CAP_SYS_ADMIN: run it with --cap-add SYS_ADMIN --device /dev/fuse, or use asof restore."
+            hint = "The container lacks CAP_SYS_ADMIN: run it with --cap-add SYS_ADMIN --device /dev/fuse."
         }
         return AsofError(.failure, "cannot mount at \(path): \(said.isEmpty ? "refused" : said)", hint: hint)
     }

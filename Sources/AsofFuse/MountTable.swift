@@ -2,11 +2,29 @@ internal import AsofSystem
 
 /// What this thread's mount namespace holds, read from `/proc/thread-self/mountinfo`: it asks no file system anything, so a dead or
 /// busy mount cannot block it.
-enum MountTable {
+package enum MountTable {
     /// "major:minor" of the topmost mount at `path` (absolute, without links); nil where there is none or /proc is not there.
     static func device(at path: String) -> String? {
         guard let bytes = try? SystemCall.readAll(path: "/proc/thread-self/mountinfo") else { return nil }
         return device(at: Array(path.utf8), in: bytes)
+    }
+
+    /// True when the topmost mount at `path` is one of asof's.
+    package static func isOurs(_ path: String) -> Bool {
+        guard let bytes = try? SystemCall.readAll(path: "/proc/thread-self/mountinfo") else { return false }
+        return type(at: Array(path.utf8), in: bytes)?.hasPrefix("fuse.asof") ?? false
+    }
+
+    /// The type of the topmost mount at `path`; nil where there is none.
+    static func type(at path: [UInt8], in table: [UInt8]) -> String? {
+        var found: String?
+        for line in table.split(separator: UInt8(ascii: "\n")) {
+            let fields = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
+            guard fields.count >= 5, unescaped(fields[4]) == path, let dash = fields.firstIndex(of: [UInt8(ascii: "-")]), dash + 1 < fields.count
+            else { continue }
+            found = String(decoding: fields[dash + 1], as: UTF8.self)
+        }
+        return found
     }
 
     /// The same in a given table. A line: `36 35 98:0 /root /mount\040point rw … - type source options`.

@@ -238,6 +238,6 @@ package final class DirectoryStore: ObjectStore {
     }
 
     private func damaged(_ name: String, _ what: String) -> AsofError {
-        AsofError(.damaged, "\(path)/\(name) \(what)", hint: "run asof verify to see what else is affected")
+        AsofError(.damaged, "\(path)/\(name) \(what)", hint: "restore it from a copy of the repository; instants that do not need it still mount")
     }
 }

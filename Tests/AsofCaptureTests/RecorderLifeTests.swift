@@ -190,6 +190,13 @@ struct RecorderLifeTests {
         #expect(after.gaps.map(\.after.lsn) == [before.last])
     }
 
+    @Test func `a head that is lost is damage, not a new beginning`() throws {
+        try live()
+        try repository.store.delete("timelines/main/head.json")
+        #expect { try timeline().loadHead() } throws: { ($0 as? AsofError)?.code == .damaged }
+        #expect { try live() } throws: { ($0 as? AsofError)?.code == .damaged }
+    }
+
     @Test func `while a comparison runs, nothing behind its start is shown as exact`() throws {
         let before = try live()
         _ = try timeline().update { head in

@@ -29,6 +29,20 @@ struct DecodingTests {
         #expect(MountTable.device(at: Array(path.utf8), in: Self.table) == device)
     }
 
+    @Test func `the type of the topmost mount is told, and of nothing else`() {
+        let table = Array("""
+            30 1 8:1 / / rw - ext4 /dev/a rw
+            31 30 0:40 / /mnt/past ro shared:5 master:2 - fuse.asof asof ro
+            32 30 0:41 / /mnt/over rw - fuse.asof-record x rw
+            33 30 0:42 / /mnt/over rw - tmpfs none rw
+            34 30 0:43 / /mnt/short
+            """.utf8)
+        #expect(MountTable.type(at: Array("/mnt/past".utf8), in: table) == "fuse.asof")
+        #expect(MountTable.type(at: Array("/mnt/over".utf8), in: table) == "tmpfs")
+        #expect(MountTable.type(at: Array("/mnt/short".utf8), in: table) == nil)
+        #expect(MountTable.type(at: Array("/mnt".utf8), in: table) == nil)
+    }
+
     /// A request with one 32-bit word set behind the header of 40 bytes.
     private static func request(_ opcode: UInt32, wordAt offset: Int, _ value: UInt32, length: Int = 104) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: length)

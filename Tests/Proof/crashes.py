@@ -195,6 +195,8 @@ class Scene:
         recorder = self.recorder()
         with recorder:
             revived = time.time_ns()
+            if self.log_path.exists():
+                resolve.confirm(self.log_path, revived)
             # Until a violation is looked at by a person the writers would only hide it.
             if not found:
                 self.settled(self.load(0.3))
@@ -208,11 +210,14 @@ class Scene:
     def _instants(self, views, crashed, revived):
         log = Log(self.log_path)
         first = log.operations[0]["b"]
-        acknowledged = max((o["e"] for o in log.operations if o["e"] and o["e"] <= crashed and not o.get("maybe")), default=first)
+        done = [o["e"] for o in log.operations if o["e"] and o["e"] <= crashed and not o.get("maybe")]
+        acknowledged = max(done, default=first)
         last = max(o["e"] for o in log.operations if o["e"])
         since = self.remembered[-1][0] if self.remembered else first
-        chosen = [acknowledged, self.chance.randint(revived, max(revived, last))]
-        chosen += [self.chance.randint(min(since, acknowledged), acknowledged) for _ in range(self.given.instants)]
+        chosen = [self.chance.randint(revived, max(revived, last))]
+        # Where nothing was acknowledged there may have been no state yet.
+        if done:
+            chosen += [acknowledged] + [self.chance.randint(min(since, acknowledged), acknowledged) for _ in range(self.given.instants)]
         found, judge = [], check_cut.Judge(log)
         for moment in sorted(chosen):
             where = f"at {asof_process.rfc3339(moment)} ({(moment - acknowledged) / 1e6:+.3f} ms from the last call acknowledged before the crash)"

@@ -1,4 +1,5 @@
 """After a crash: finds out from the directory itself what became of the calls that were in flight, and writes it to the log."""
+import json
 import time
 
 import compare_trees
@@ -6,6 +7,19 @@ import units
 from check_cut import Judge
 from workload_log import Log, Writing
 from workload_model import bytes_of
+
+
+def confirm(log_path, moment):
+    """Calls in flight at a crash are open until somebody captures again: what was found out about the newest of them counts as of
+    `moment`, when that was so."""
+    with open(log_path, encoding="utf-8") as lines:
+        rows = [json.loads(line) for line in lines]
+    newest = max((row["b"] for row in rows if "b" in row and row["e"]), default=0)
+    writing = Writing(log_path)
+    for row in rows:
+        if "resolved" in row and row["e"] >= newest:
+            writing.add({**row, "e": moment})
+    writing.close()
 
 
 def resolve(log_path, folder):

@@ -67,8 +67,11 @@ final class Archiver: Sendable {
         queue.withLock { queue in (queue.items.filter { if case .segment = $0 { true } else { false } }.count, queue.waitingBytes) }
     }
 
-    /// Waits until everything that was added before is published; false when that did not happen in time.
-    func waitUntilPublished(timeout: Duration) -> Bool { queue.wait(timeout: timeout) { $0.items.isEmpty || $0.isFenced } && !isFenced }
+    /// Waits until everything that was added before is published; false when that did not happen in time, or cannot now.
+    func waitUntilPublished(timeout: Duration) -> Bool {
+        _ = queue.wait(timeout: timeout) { $0.items.isEmpty || $0.isFenced || $0.trouble != nil }
+        return queue.withLock { $0.items.isEmpty && !$0.isFenced }
+    }
 
     /// Ends the thread once the queue is empty or `patience` has passed; false: something is left in the spool.
     func stop(patience: Duration) -> Bool {

@@ -80,6 +80,13 @@ final class Sealer: @unchecked Sendable {
         return requests.withLock { ($0.sealed?.position ?? 0) >= end.position }
     }
 
+    /// Asks for the same and does not wait.
+    func requestSeal() {
+        let end = journal.end.position
+        requests.withLock { $0.sealUpTo = max($0.sealUpTo, end) }
+        requests.broadcast()
+    }
+
     /// Ends the thread after a last seal. False: that failed, and the journal must stay.
     func stop() -> Bool {
         requests.withLock { $0.isStopping = true }

@@ -231,9 +231,9 @@ final class CaptureSession: Sendable {
         }
         // What both the log and the directory lost, clients have seen.
         if wasCutOff { return Gap(after: start, before: point, reason: "a power cut: what was not made durable before it is lost") }
-        // Changes in flight at a crash were never acknowledged: until this life began, the state before them is as good as any. Only the
-        // moments while they were brought in, one after the other, are not.
-        guard outcome.transactions > 0, point.lsn > start.lsn.next else { return nil }
+        // Changes in flight at a crash were never acknowledged: until this life began, the state before them is as good as any. From then on
+        // clients could see them, and the log did not have them yet.
+        guard outcome.transactions > 0 else { return nil }
         return Gap(
             after: CutPoint(lsn: start.lsn, time: max(start.time, began)), before: point,
             reason: "changes in flight at a crash were brought into the log")
@@ -247,6 +247,8 @@ final class CaptureSession: Sendable {
     private func watchSpace() {
         let used = spool.usedBytes()
         let isFull = used >= limits.spoolLimit
+        // What is sealed and archived needs no spool: before the limit stops anybody, that is tried.
+        if used >= limits.spoolLimit / 2 { sealer.requestSeal() }
         if isFull != isOutOfSpace.exchange(isFull, ordering: .relaxed) {
             report(
                 isFull

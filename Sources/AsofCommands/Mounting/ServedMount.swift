@@ -27,6 +27,7 @@ struct ServedMount {
 
     init(_ invocation: Invocation) throws(AsofError) {
         let mountPoint = try RecordVerb.realPath(try invocation.argument("MOUNTPOINT"))
+        try StackedMount.refuse(mountPoint)
         try Self.requireEmpty(mountPoint)
         let session = try Session(invocation)
         let now = SystemClock.now()
@@ -123,7 +124,7 @@ struct ServedMount {
         }
     }
 
-    private static func requireEmpty(_ path: String) throws(AsofError) {
+    static func requireEmpty(_ path: String) throws(AsofError) {
         guard let reader = try? DirectoryReader(path), let entry = try? reader.next() else { return }
         throw AsofError(
             .failure, "\(path) is not empty: it holds \(Printable.quoted(entry.name.description))",

@@ -1,5 +1,6 @@
 internal import AsofCommandLine
 internal import AsofCore
+internal import AsofFuse
 internal import AsofSystem
 internal import Glibc
 
@@ -10,6 +11,7 @@ enum UnmountVerb {
         let path = (try? SystemCall.realPath(given)) ?? given
         let registry = MountRegistry(stateFolder: Session.stateFolder(invocation))
         let entry = registry.entries().first { $0.mountPoint == path }
+        guard MountTable.isOurs(path) else { throw AsofError(.failure, "nothing of asof is mounted at \(path)", hint: "`asof status` lists what is") }
         if invocation.flag("dry-run") { return Console.line("would unmount \(path)") }
         let isLazy = invocation.flag("lazy") || isDead(path)
         var flags = isLazy ? Int32(MNT_DETACH) : 0

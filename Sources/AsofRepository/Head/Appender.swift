@@ -19,6 +19,7 @@ package final class Appender: Sendable {
     package static func take(
         _ timeline: Timeline, as holder: Holder, unsettledSince: CutPoint, isGone: (Holder, Head) -> Bool
     ) throws(AsofError) -> Appender {
+        _ = try timeline.loadHead()  // refuses a timeline that has lost its head
         let head = try timeline.update { head throws(AsofError) in
             if let other = head.holder, !isGone(other, head) {
                 throw AsofError(

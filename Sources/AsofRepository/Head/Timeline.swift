@@ -17,7 +17,10 @@ package final class Timeline: Sendable {
 
     /// The head; nil where nothing was ever captured.
     package func loadHead() throws(AsofError) -> Head? {
-        guard let object = try store.get(headName) else { return nil }
+        guard let object = try store.get(headName) else {
+            try refuseLostHead()
+            return nil
+        }
         return try decode(object)
     }
 
@@ -44,6 +47,14 @@ package final class Timeline: Sendable {
                 return head
             }
         }
+    }
+
+    /// Segments are written before the head is, but never before the first one, which the first appender makes.
+    private func refuseLostHead() throws(AsofError) {
+        guard let segment = try store.list(prefix: "timelines/\(name)/segments/").first else { return }
+        throw AsofError(
+            .damaged, "\(store.description)/\(headName) is missing, but there is \(segment.name)",
+            hint: "restore it from a copy of the repository; starting anew would hide what is there")
     }
 
     private func decode(_ object: StoredObject) throws(AsofError) -> Head {

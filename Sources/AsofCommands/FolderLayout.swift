@@ -1,0 +1,19 @@
+internal import AsofCore
+internal import AsofStore
+
+/// Folders that must not lie in each other: what is captured must not hold what the capture writes.
+enum FolderLayout {
+    static func isInside(_ path: String, _ folder: String) -> Bool { folder == "/" || path == folder || path.hasPrefix(folder + "/") }
+
+    /// Throws where spool, state or repository lie in one of `folders`.
+    static func check(_ folders: [String], _ invocationRepository: String, spool: String, state: String) throws(AsofError) {
+        var places = [("spool", spool), ("state directory", state)]
+        if let location = try? StoreLocation(parsing: invocationRepository), case .directory(let path) = location { places.append(("repository", Session.absolute(path))) }
+        for (what, place) in places {
+            for folder in folders where isInside(place, folder) {
+                throw AsofError(
+                    .usage, "the \(what) \(place) lies in \(folder), which is captured", hint: "put it elsewhere: a capture must not capture itself")
+            }
+        }
+    }
+}
