@@ -34,8 +34,6 @@ final class Journal: Sendable {
         /// Files that hold something, oldest first; the last is `file`.
         var files: [JournalFile]
         var failure: AsofError?
-        /// Bytes appended since the journal was opened.
-        var appended: UInt64 = 0
     }
 
     private struct Spares {
@@ -254,7 +252,6 @@ final class Journal: Sendable {
         }
         JournalRecord.writeHeader(order.file.base, offset: order.offset, kind: kind, length: length, sequence: order.file.sequence)
         order.offset = next
-        order.appended += UInt64(JournalRecord.padded(length))
     }
 
     // MARK: Durability
