@@ -19,14 +19,24 @@ enum FollowVerb {
         var options = Follower.Options()
         if let tick = try invocation.duration("tick") { options.tick = tick }
         options.search = try search(invocation)
+        if let kind = invocation.value("watch-by"), kind != "auto" { options.watchBy = WatchKind(rawValue: kind) }
         if invocation.flag("dry-run") {
             Console.line("would follow \(directory) into \(session.repository.store.description), spool \(spool.folder)")
             return 0
         }
-        let follower = try Follower(
-            directory: directory, timeline: session.timeline, spool: spool, limits: try CaptureLimits(invocation), options: options,
-            takeOver: invocation.flag("take-over")) { Console.note($0) }
-        return try follow(follower, directory, session, spool, signals, once: invocation.flag("once"))
+        let limits = try CaptureLimits(invocation)
+        while true {
+            let follower = try Follower(
+                directory: directory, timeline: session.timeline, spool: spool, limits: limits, options: options,
+                takeOver: invocation.flag("take-over")) { Console.note($0) }
+            do throws(AsofError) { return try follow(follower, directory, session, spool, signals, once: invocation.flag("once")) } catch {
+                guard follower.isReplaced, !invocation.flag("once") else { throw error }
+                Console.note("\(error.message): what stands there is compared with the log")
+            }
+            while (try? SystemCall.status(directory))?.attributes.isDirectory != true {
+                if (try? signals.wait(timeout: .seconds(1))) != nil { return 0 }
+            }
+        }
     }
 
     private static func follow(

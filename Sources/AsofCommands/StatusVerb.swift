@@ -46,12 +46,21 @@ enum StatusVerb {
         Console.line("archived    lsn:\(status.archivedTransaction), everything until \(status.archivedUntil)")
         Console.line("spool       \(HumanFormat.bytes(status.spoolBytes)) of \(HumanFormat.bytes(status.spoolLimit)); \(status.waitingSegments) segments (\(HumanFormat.bytes(status.waitingBytes))) wait for the repository")
         Console.line("comparison  \(status.comparison): \(HumanFormat.count(status.compared)) files, \(HumanFormat.bytes(status.comparedBytes)) read, \(status.differences) differed")
-        if let follow = status.follow {
-            Console.line("follows     \(follow.process.map { "process \($0), stopped by \(follow.stoppedBy ?? "nobody")" } ?? "nobody: no server was found")")
-            Console.line("stall       \(follow.stallMedian) µs half of the time, \(follow.stall99) µs 99 in 100; \(follow.ticks) ticks, \(follow.fuzzyTicks) fuzzy, \(follow.missedTicks) missed")
-            Console.line("watched     \(HumanFormat.count(follow.watchedDirectories)) directories by \(follow.watch), \(HumanFormat.count(follow.files)) files; last tick \(follow.changedFiles) files, \(HumanFormat.bytes(follow.changedBytes))")
-        }
+        if let follow = status.follow { show(follow) }
         Console.line("trouble     \(status.trouble ?? "none")")
+    }
+
+    private static func show(_ follow: FollowFigures) {
+        let more = follow.processes > 1 ? " and \(follow.processes - 1) more" : ""
+        Console.line("follows     \(follow.process.map { "process \($0)\(more), stopped by \(follow.stoppedBy ?? "nobody")" } ?? "nobody: no server was found")")
+        if follow.hiddenProcesses > 0 { Console.line("hidden      \(follow.hiddenProcesses) processes may not be looked into; were one of them to write here, it would not be stopped") }
+        Console.line("ticks       \(follow.ticks) of \(HumanFormat.duration(nanoseconds: follow.tick)), \(follow.stops) with a stop; \(follow.fuzzyTicks) fuzzy, \(follow.missedTicks) missed")
+        for file in follow.torn { Console.line("fuzzy       \(file)") }
+        Console.line("stall       \(follow.stallMedian) µs half of the time, \(follow.stall99) µs 99 in 100, \(follow.stallMax) µs at most")
+        Console.line("last tick   \(HumanFormat.count(follow.changedFiles)) files (\(HumanFormat.count(follow.changedInStop)) of them looked at in the stop), \(HumanFormat.bytes(follow.changedBytes))")
+        Console.line("lag         captured until \(HumanFormat.duration(nanoseconds: follow.capturedLag)) ago, stored until \(HumanFormat.duration(nanoseconds: follow.storedLag)) ago")
+        Console.line("watched     \(HumanFormat.count(follow.watchedDirectories)) directories by \(follow.watchReason), \(HumanFormat.count(follow.files)) files and directories\(follow.overflows > 0 ? "; events were lost \(follow.overflows) times" : "")")
+        Console.line("memory      \(HumanFormat.bytes(follow.memory))")
     }
 
     private static func mount(_ given: String, _ registry: MountRegistry, _ invocation: Invocation) throws(AsofError) {

@@ -45,6 +45,15 @@ extension SystemCall {
         _ = try checked { flock(descriptor, LOCK_UN) }
     }
 
+    /// Whether anybody has this regular file, open for reading here, open for writing (by trying for a read lease, `F_SETLEASE`); nil: that may
+    /// not be asked without CAP_LEASE, or cannot be told here.
+    package static func isOpenForWriting(_ descriptor: Int32) -> Bool? {
+        let F_SETLEASE: Int32 = 1024
+        guard fcntl(descriptor, F_SETLEASE, Int32(F_RDLCK)) == 0 else { return errno == EAGAIN ? true : nil }
+        _ = fcntl(descriptor, F_SETLEASE, Int32(F_UNLCK))
+        return false
+    }
+
     /// `realpath(3)`: absolute, without symbolic links, `.` and `..`.
     package static func realPath(_ path: some PathBytes) throws(Errno) -> String {
         var code: Int32 = 0

@@ -24,7 +24,7 @@ final class WatchedTree {
     /// What the client knows to be in the tree: other tests work on the same file system, and their events are none of ours.
     let knownFiles = Lock<Set<StableHandle>>([])
     let knownDirectories = Lock<Set<StableHandle>>([])
-    private var nextToken: UInt32 = 100
+    private var nextToken: UInt64 = 100
 
     init(_ kind: WatchVariant) throws {
         self.kind = kind
@@ -106,5 +106,5 @@ final class WatchedTree {
 
 extension Dirty {
     /// Names that are noted for `token`, as text, sorted.
-    func names(_ token: WatchToken) -> [String] { (self[token]?.names ?? []).map(\.description).sorted() }
+    func names(_ token: WatchToken) -> [String] { (self[token].map { $0.names.union($0.touched) } ?? []).map(\.description).sorted() }
 }

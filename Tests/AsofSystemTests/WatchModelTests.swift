@@ -113,7 +113,7 @@ private struct WatchClient {
         // What the dirty names mean, now or then: the identities whose other names are covered by them.
         var identities = dirty.files
         for (directory, token) in tokens {
-            for name in dirty[token]?.names ?? [] {
+            for name in dirty[token].map({ $0.names.union($0.touched) }) ?? [] {
                 for seen in [before[directory]?[name], after[directory]?[name]] { if let handle = seen?.handle { identities.insert(handle) } }
             }
         }
@@ -122,7 +122,9 @@ private struct WatchClient {
             guard let new = after[directory], let token = tokens[directory] else { continue }
             for name in Set(old.keys).union(new.keys) where old[name] != new[name] {
                 changeCount += 1
-                if dirty[token]?.names.contains(name) == true || dirty[token]?.isGone == true { continue }
+                // Only `names` are looked up again: what a name means anew must be among them.
+                let isTouched = old[name]?.handle == new[name]?.handle && dirty[token]?.touched.contains(name) == true
+                if isTouched || dirty[token]?.names.contains(name) == true || dirty[token]?.isGone == true { continue }
                 if isCovered(old[name], new[name], dirty, identities) { continue }
                 // inotify knows no identities: see `InotifyWatch`.
                 if tree.kind == .inotify, let inode = new[name]?.inode, linked.contains(inode) { continue }

@@ -14,7 +14,7 @@ struct WatchTableTests {
         let handles = (0..<400).map { number in [UInt8(number & 255), UInt8(number >> 8)] + random.bytes(random.below(30)) }
         for step in 0..<6000 {
             let handle = handles[random.below(handles.count)]
-            let token = WatchToken(UInt32(random.below(500)))
+            let token = WatchToken(UInt64(random.below(500)))
             if random.chance(step % 2000 < 1200 ? 70 : 20) {
                 byHandle = byHandle.filter { $0.value != token }
                 byHandle[handle] = token

@@ -44,6 +44,14 @@ struct ContentDigests {
         return Digest(UnsafeRawBufferPointer(rebasing: bytes[..<count])) == last
     }
 
+    /// Whether `bytes` are what the first page holds, as far as the file has it; nil: nothing is remembered of it.
+    func matchesHead(_ bytes: [UInt8]) -> Bool? {
+        guard first == 0, let head = pages.first else { return nil }
+        let count = min(Int(length), Self.pageLength)
+        guard bytes.count >= count else { return false }
+        return bytes.withUnsafeBytes { Digest(UnsafeRawBufferPointer(rebasing: $0[..<count])) == head }
+    }
+
     /// Takes the file's bytes from `offset`, a multiple of the page's length, on. Returns the ranges in `bytes` that are not as they were,
     /// neighbours joined.
     mutating func take(_ bytes: UnsafeRawBufferPointer, at offset: UInt64) -> [Range<Int>] {

@@ -4,51 +4,107 @@ internal import AsofSystem
 /// The server beside which we follow: found, stopped for a tick, let go, found again after it was started anew. One thread's.
 final class FollowedServer {
     private let directory: String
+    private let root: SharedDescriptor
     private let search: ServerSearch
     private let report: (String) -> Void
-    private var processes: [ProcessHandle] = []
+    private var found = ServerSearch.Found()
     private var stopper: (any ProcessStopper)?
-    private var lookedAt: UInt64 = 0
-    /// Said once, not at each tick.
-    private var complaint: String?
+    /// When it was searched for last.
+    private var searchedAt: UInt64?
+    private var hasReportedMapping = false
 
-    init(directory: String, search: ServerSearch, report: @escaping (String) -> Void) {
+    init(directory: String, root: SharedDescriptor, search: ServerSearch, report: @escaping (String) -> Void) {
         self.directory = directory
+        self.root = root
         self.search = search
         self.report = report
     }
 
-    var isNobodyMeant: Bool { search.rule == .nobody }
     var way: StopWay? { stopper?.way }
-    var pid: Int32? { processes.first?.pid }
+    var pid: Int32? { found.processes.first?.pid }
+    var count: Int { found.processes.count }
+    var hidden: Int { found.hidden }
+    /// It changes files of the directory through memory, which nobody hears of.
+    var isMapping: Bool { found.mapped != nil }
 
-    /// Finds the server, where there is none or it has ended. `true`: it is another one than before.
-    func find(now: Bool) throws(AsofError) -> Bool {
-        if !processes.isEmpty, processes.allSatisfy(\.isAlive) { return false }
+    /// Finds the server, where there is none, or it has ended, or has other processes now. `isUrgent`: something changed, so that there may be
+    /// one. `true`: it is another one than before.
+    func find(isUrgent: Bool) throws(AsofError) -> Bool {
+        let isAlive = !found.processes.isEmpty && found.processes.allSatisfy(\.isAlive)
+        let age = searchedAt.map { SystemClock.monotonicNanoseconds() &- $0 } ?? .max
+        // Whoever begins to write makes himself heard; a look at all processes now and then is for the rest.
+        guard age >= (isAlive || !isUrgent ? search.lifetime : 1_000_000_000) || (!isAlive && !found.processes.isEmpty) else { return false }
+        searchedAt = SystemClock.monotonicNanoseconds()
+        let new = try search.find(below: directory)
+        let isSame = isAlive && Set(new.processes.map(\.pid)) == Set(found.processes.map(\.pid))
+        let before = found
+        if isSame {
+            found.mapped = new.mapped
+            found.hidden = new.hidden
+        } else {
+            try follow(new)
+        }
+        if isMapping { try refuseMapping(isNew: before.processes.isEmpty && before.mapped == nil) }
+        return !isSame && !(before.processes.isEmpty && new.processes.isEmpty)
+    }
+
+    private func follow(_ new: ServerSearch.Found) throws(AsofError) {
         if let stopper { try? stopper.resume() }
         stopper = nil
-        let hadOne = !processes.isEmpty
-        processes = []
-        if hadOne { report("the server has ended; following goes on quietly until one appears") }
-        let clock = SystemClock.monotonicNanoseconds()
-        guard now || clock &- lookedAt >= 1_000_000_000 else { return hadOne }
-        lookedAt = clock
-        let found = try search.processes(below: directory)
-        guard !found.isEmpty else { return hadOne }
-        let choice = StopWay.best(for: found)
+        let hadOne = !found.processes.isEmpty
+        found = ServerSearch.Found(hidden: new.hidden)
+        guard let first = new.processes.first else {
+            if hadOne { report("the server has ended; following goes on quietly until one appears") }
+            return
+        }
+        try refuseOwnMount(new.processes)
+        let choice = StopWay.best(for: new.processes)
         guard let way = search.way ?? choice.way else {
             throw AsofError(
                 .failure,
-                "the server, process \(found[0].pid), cannot be stopped here: "
+                "the server, process \(first.pid), cannot be stopped here: "
                     + choice.obstacles.map { "\($0.way.rawValue): \($0.reason)" }.joined(separator: "; "),
-                hint: "run asof as root, or with CAP_SYS_PTRACE; --no-stop gives fuzzy states only")
+                hint: "run asof as root, or with CAP_SYS_PTRACE; `asof check` says more; --no-stop gives fuzzy states only")
         }
-        do throws(StopFailure) { stopper = try way.stopper(for: found) } catch {
-            throw AsofError(.failure, "the server, process \(found[0].pid), cannot be stopped: \(error)")
+        do throws(StopFailure) { stopper = try way.stopper(for: new.processes) } catch {
+            // It ended in between: the next search finds its successor.
+            if case .exited = error { return }
+            throw AsofError(.failure, "the server, process \(first.pid), cannot be stopped: \(error)")
         }
         stopper?.prepare()
-        processes = found
-        report("follows process \(found[0].pid)\(found.count > 1 ? " and \(found.count - 1) more" : ""), stopped by \(way.rawValue) for each tick")
+        found = new
+        report("follows process \(first.pid)\(new.processes.count > 1 ? " and \(new.processes.count - 1) more" : ""), stopped by \(way.rawValue) for each tick")
+    }
+
+    private func refuseMapping(isNew: Bool) throws(AsofError) {
+        guard let mapped = found.mapped else { return }
+        let what = "\(mapped.name) (\(mapped.pid)) has files of \(directory) mapped for writing: such changes cannot be followed"
+        if isNew { throw AsofError(.failure, what, hint: "`asof record` captures them") }
+        if !hasReportedMapping { report("\(what). States are fuzzy from now on") }
+        hasReportedMapping = true
+    }
+
+    /// Who serves the directory's own mount must not be stopped: we would wait for it for ever.
+    private func refuseOwnMount(_ processes: [ProcessHandle]) throws(AsofError) {
+        let fuse: UInt64 = 0x6573_5546
+        guard let status = try? SystemCall.fileSystemStatus(root.unmanaged), status.type == fuse else { return }
+        for process in processes where OpenWriters.servesMounts(process.pid) {
+            throw AsofError(
+                .failure, "process \(process.pid) serves mounts, and \(directory) is one: stopping it would stop its own readers, us among them",
+                hint: "follow the directory behind the mount, or name the server alone with --pid")
+        }
+    }
+
+    /// There is nobody to stop, and nobody has one of these files open for writing.
+    func isAlone(changed: [Examination]) -> Bool {
+        guard found.processes.isEmpty, search.rule != .nobody else { return false }
+        for seen in changed where seen.attributes.isRegular {
+            switch SystemCall.isOpenForWriting(seen.descriptor.unmanaged) {
+            case true: return false
+            case nil where found.hidden > 0: return false
+            default: continue
+            }
+        }
         return true
     }
 

@@ -23,27 +23,60 @@ package struct ServerSearch: Sendable {
 
     package init() {}
 
-    /// The processes now; none: there is no server at the moment.
-    func processes(below directory: String) throws(AsofError) -> [ProcessHandle] {
+    /// What a search found.
+    struct Found {
+        var processes: [ProcessHandle] = []
+        /// One of them has files of the directory mapped for writing.
+        var mapped: OpenWriters.Process?
+        /// Processes that we may not look into.
+        var hidden = 0
+    }
+
+    /// How long what was found is taken for all there is, in nanoseconds: children come, and processes join a cgroup.
+    var lifetime: UInt64 {
         switch rule {
-        case .nobody: return []
-        case .pid(let pid): return handles([pid])
+        case .cgroup: 1_000_000_000
+        case .executable: 2_000_000_000
+        case .writers, .pid, .pidFile, .nobody: 15_000_000_000
+        }
+    }
+
+    /// The processes now; none: there is no server at the moment.
+    func find(below directory: String) throws(AsofError) -> Found {
+        switch rule {
+        case .nobody: return Found()
+        case .pid(let pid): return try family(of: [pid], below: directory)
         case .pidFile(let path):
-            guard let bytes = try? SystemCall.readAll(path: path, limit: 64) else { return [] }
+            guard let bytes = try? SystemCall.readAll(path: path, limit: 64) else { return Found() }
             let digits = bytes.filter { $0 > 0x20 }
             guard let pid = Int32(String(decoding: digits, as: UTF8.self)) else {
                 throw AsofError(.failure, "\(path) holds no process number")
             }
-            return handles([pid])
+            return try family(of: [pid], below: directory)
         case .cgroup(let folder):
-            guard let bytes = try? SystemCall.readAll(path: "\(folder)/cgroup.procs", limit: 1 << 20) else { return [] }
-            return handles(bytes.split(separator: 0x0A).compactMap { Int32(String(decoding: $0, as: UTF8.self)) }.filter { $0 != getpid() })
-        case .executable(let name): return handles(try running(name))
+            guard let bytes = try? SystemCall.readAll(path: "\(folder)/cgroup.procs", limit: 1 << 20) else { return Found() }
+            let pids = bytes.split(separator: 0x0A).compactMap { Int32(String(decoding: $0, as: UTF8.self)) }.filter { $0 != getpid() }
+            return Found(processes: handles(pids))
+        case .executable(let name): return try family(of: try running(name), below: directory)
         case .writers: return try writers(below: directory)
         }
     }
 
     private func handles(_ pids: [Int32]) -> [ProcessHandle] { pids.compactMap { try? ProcessHandle(pid: $0) } }
+
+    /// The named processes with those of their children that have files of the directory open.
+    private func family(of pids: [Int32], below directory: String) throws(AsofError) -> Found {
+        let named = handles(pids)
+        guard !named.isEmpty else { return Found() }
+        let found = try openWriters(below: directory)
+        let members = found.groups.map(\.members).filter { $0.contains { pids.contains($0.pid) } }.joined()
+        let others = members.filter { !pids.contains($0.pid) }.compactMap { try? ProcessHandle(pid: $0.pid, startTicks: $0.startTicks) }
+        return Found(processes: named + others, mapped: members.first { $0.mappedFiles > 0 }, hidden: found.hidden)
+    }
+
+    private func openWriters(below directory: String) throws(AsofError) -> OpenWriters.Findings {
+        do throws(Errno) { return try OpenWriters.find(below: directory) } catch { throw AsofError(error, "cannot look through the processes") }
+    }
 
     private func running(_ name: String) throws(AsofError) -> [Int32] {
         var pids: [Int32] = []
@@ -62,20 +95,17 @@ package struct ServerSearch: Sendable {
         return pids
     }
 
-    private func writers(below directory: String) throws(AsofError) -> [ProcessHandle] {
-        let found: OpenWriters.Findings
-        do throws(Errno) { found = try OpenWriters.find(below: directory) } catch { throw AsofError(error, "cannot look through the processes") }
+    private func writers(below directory: String) throws(AsofError) -> Found {
+        let found = try openWriters(below: directory)
         guard found.groups.count <= 1 else {
             let names = found.groups.map { "\($0.root.name) (\($0.root.pid))" }.joined(separator: ", ")
             throw AsofError(
                 .failure, "several unrelated programs write to \(directory): \(names)",
                 hint: "say which one is the server: --pid N, --exe NAME or --cgroup PATH")
         }
-        if let mapped = found.groups.first?.members.first(where: { $0.mappedFiles > 0 }) {
-            throw AsofError(
-                .failure, "\(mapped.name) (\(mapped.pid)) has files of \(directory) mapped for writing: such changes cannot be followed",
-                hint: "`asof record` captures them")
-        }
-        return found.groups.first?.members.compactMap { try? ProcessHandle(pid: $0.pid, startTicks: $0.startTicks) } ?? []
+        let members = found.groups.first?.members ?? []
+        return Found(
+            processes: members.compactMap { try? ProcessHandle(pid: $0.pid, startTicks: $0.startTicks) },
+            mapped: members.first { $0.mappedFiles > 0 }, hidden: found.hidden)
     }
 }

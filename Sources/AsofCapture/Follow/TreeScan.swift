@@ -7,7 +7,11 @@ internal import Glibc
 /// The first look at everything, and the catch-up after a time without capture: compares the directory with the log while the server goes on,
 /// and logs what differs, by inode and absolute. What it saw in the middle of a change is made right by the first tick, whose watch began
 /// before a directory was listed.
-struct TreeScan {
+package struct TreeScan {
+    package struct Options: Sendable {
+        package init() {}
+    }
+
     private let journal: Journal
     private let root: SharedDescriptor
     private let watch: any TreeWatch
@@ -30,7 +34,7 @@ struct TreeScan {
     mutating func run(highest: InodeNumber, report: (Reconciler.Outcome) -> Bool) throws(AsofError) -> KnownTree? {
         var tree = KnownTree(highest: highest)
         let status = try status(root)
-        tree.add(.root, node(try handle(root), status.attributes, .unknown))
+        tree.add(.root, try handle(root), status.attributes, .unknown)
         var stack: [(number: InodeNumber, descriptor: SharedDescriptor)] = [(.root, root)]
         while let (number, descriptor) = stack.popLast() {
             for directory in try look(through: number, descriptor, &tree) { stack.append(directory) }
@@ -38,10 +42,6 @@ struct TreeScan {
         }
         try bury(in: tree)
         return tree
-    }
-
-    private func node(_ handle: StableHandle, _ attributes: Attributes, _ kind: DataFileKind) -> KnownTree.Node {
-        KnownTree.Node(handle: handle, attributes: attributes, kind: kind, names: 0, parent: .root, name: Name(unchecked: []))
     }
 
     /// One directory and the files in it. Returns the directories in it.
@@ -66,7 +66,7 @@ struct TreeScan {
                 }
                 operations.append(.entry(parent: number, name: name, target: child))
             }
-            if isNew { tree.add(child, node(handle, attributes, DataFileKind.of(path: (tree.path(of: number) ?? []) + [name]))) }
+            if isNew { tree.add(child, handle, attributes, DataFileKind.of(path: (tree.path(of: number) ?? []) + [name])) }
             tree.setEntry(number, name, child)
             guard isNew else { continue }
             outcome.visited += 1
@@ -79,7 +79,7 @@ struct TreeScan {
         }
         let attributes = try status(descriptor).attributes
         if try known?.attributes(of: number) != attributes { operations.append(.attributes(number, attributes, isBorn: false)) }
-        tree.update(number) { $0.attributes = attributes }
+        tree.setAttributes(attributes, of: number)
         if !operations.isEmpty { noteDifference() }
         try log(&operations, number)
         return directories
@@ -124,10 +124,8 @@ struct TreeScan {
         let extended = try extendedAttributes(number, descriptor, &operations)
         if !operations.isEmpty { noteDifference() }
         try log(&operations, number)
-        tree.update(number) {
-            $0.digests = digests
-            $0.extendedAttributes = extended
-        }
+        tree.setDigests(digests, of: number)
+        tree.setExtendedAttributes(extended, of: number)
     }
 
     private func symbolicLink(_ number: InodeNumber) throws(Errno) -> [UInt8]? {
@@ -151,7 +149,7 @@ struct TreeScan {
         var digests = ContentDigests()
         var offset: UInt64 = 0
         while offset < size {
-            let bytes = try TickPlan.read(descriptor, at: offset, length: Int(min(UInt64(Self.pieceLength), size - offset)))
+            let bytes = try read(descriptor, at: offset, length: Int(min(UInt64(Self.pieceLength), size - offset)))
             guard !bytes.isEmpty else { break }
             bytes.withUnsafeBytes { _ = digests.take($0, at: offset) }
             outcome.bytes += UInt64(bytes.count)
@@ -182,7 +180,7 @@ struct TreeScan {
         guard let known else { return }
         var stack = Array(lost)
         while let inode = stack.popLast() {
-            guard tree[inode] == nil, var attributes = try known.attributes(of: inode) else { continue }
+            guard !tree.contains(inode), var attributes = try known.attributes(of: inode) else { continue }
             if attributes.isDirectory { for entry in try known.entries(of: inode) { stack.append(entry.inode) } }
             attributes.links = 0
             var operations: [Operation] = [.attributes(inode, attributes, isBorn: false)]
@@ -203,6 +201,15 @@ struct TreeScan {
     }
 
     // MARK: Looking
+
+    private func read(_ descriptor: SharedDescriptor, at offset: UInt64, length: Int) throws(AsofError) -> [UInt8] {
+        do throws(Errno) {
+            let readable = try SystemCall.reopen(descriptor.unmanaged, O_RDONLY)
+            return try SystemCall.readFully(readable.raw, at: offset, length: length)
+        } catch {
+            throw AsofError(error, "cannot read a file of the directory")
+        }
+    }
 
     private func names(_ directory: SharedDescriptor) throws(AsofError) -> [Name] {
         do throws(Errno) {

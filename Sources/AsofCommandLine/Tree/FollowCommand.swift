@@ -37,6 +37,9 @@ enum FollowCommand {
             .value(
                 "stop-by", "WAY", .choice(["auto", "cgroup", "ptrace", "signal"]), default: .value("auto"),
                 help: "How the server is made to stand still."),
+            .value(
+                "watch-by", "WAY", .choice(["auto", "fanotify", "inotify"]), default: .value("auto"),
+                help: "How changes are heard of: fanotify needs CAP_SYS_ADMIN, inotify a watch for every directory."),
             .flag("once", help: "Take one state and end: for cron. The first time everything is read, later what changed."),
         ] + CaptureOptions.all,
         examples: [

@@ -61,6 +61,15 @@ package enum OpenWriters {
         return Findings(groups: grouped(found, parents), hidden: hidden)
     }
 
+    /// Whether a process has the kernel's end of a FUSE mount open; false where we may not look.
+    package static func servesMounts(_ pid: Int32) -> Bool {
+        guard let reader = try? DirectoryReader("/proc/\(pid)/fd") else { return false }
+        while let entry = try? reader.next() {
+            if let link = try? SystemCall.readLink(at: AT_FDCWD, "/proc/\(pid)/fd/\(entry.name)"), String(decoding: link, as: UTF8.self).hasSuffix("/fuse") { return true }
+        }
+        return false
+    }
+
     /// Puts every process under the topmost found one among its ancestors.
     static func grouped(_ found: [Int32: Process], _ parents: [Int32: Int32]) -> [Group] {
         var members: [Int32: [Process]] = [:]

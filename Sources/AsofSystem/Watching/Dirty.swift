@@ -7,8 +7,10 @@ package import AsofCore
 package struct Dirty: Sendable {
     /// One directory's part.
     package struct Directory: Hashable, Sendable {
-        /// Entries made, removed or renamed, and files whose content or attributes were changed through that name.
+        /// Entries made, removed or renamed: what they mean is to be looked up.
         package var names: Set<Name> = []
+        /// Entries whose content or attributes were changed through that name, which means what it meant unless it is among `names`, too.
+        package var touched: Set<Name> = []
         /// The directory's own attributes, or its place in the tree.
         package var isSelfChanged = false
         /// The directory itself is removed, or its file system unmounted: no events will come from it any more.
@@ -37,6 +39,8 @@ package struct Dirty: Sendable {
     package subscript(token: WatchToken) -> Directory? { directories[token] }
 
     package mutating func note(_ name: Name, in token: WatchToken) { directories[token, default: Directory()].names.insert(name) }
+
+    package mutating func note(touched name: Name, in token: WatchToken) { directories[token, default: Directory()].touched.insert(name) }
 
     package mutating func noteSelf(_ token: WatchToken) { directories[token, default: Directory()].isSelfChanged = true }
 
@@ -78,6 +82,7 @@ package struct Dirty: Sendable {
 extension Dirty.Directory {
     mutating func merge(_ other: Dirty.Directory) {
         if names.isEmpty { names = other.names } else { names.formUnion(other.names) }
+        if touched.isEmpty { touched = other.touched } else { touched.formUnion(other.touched) }
         isSelfChanged = isSelfChanged || other.isSelfChanged
         isGone = isGone || other.isGone
     }

@@ -179,7 +179,7 @@ package final class FanotifyWatch: TreeWatch {
         if entry.name.isEmpty {
             noteSelf(token, mask, &dirty)
         } else if let name = Name(event: bytes, entry.name) {
-            dirty.note(name, in: token)
+            if mask & FanotifyEvent.concernsName != 0 { dirty.note(name, in: token) } else { dirty.note(touched: name, in: token) }
         } else {
             // Not a name: not what the kernel writes.
             lose(&state, &dirty)

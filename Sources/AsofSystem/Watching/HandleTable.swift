@@ -2,14 +2,14 @@ internal import CLinux
 
 /// Which token a directory's handle has: looked up by bytes as they lie in an event, without making an object of them.
 ///
-/// Handles lie behind one another in one arena, and the hash table holds indices into an array of entries: about 60 bytes for a
+/// Handles lie behind one another in one arena, and the hash table holds indices into an array of entries: about 70 bytes for a
 /// directory, where a dictionary of `StableHandle` takes twice that and an allocation for each.
 package struct HandleTable {
     private struct Entry {
         var start: Int
         var length: UInt16
         var hash: UInt32
-        var token: UInt32
+        var token: UInt64
     }
 
     private var entries: [Entry] = []
@@ -29,7 +29,7 @@ package struct HandleTable {
     /// Memory that it uses; dictionaries hold an eighth to a half more than their elements.
     package var byteCount: Int {
         entries.capacity * MemoryLayout<Entry>.stride + arena.capacity + slots.capacity * 4 + free.capacity * 4
-            + indices.capacity * 8 * 4 / 3
+            + indices.capacity * 12 * 4 / 3
     }
 
     package func token(of handle: UnsafeRawBufferPointer) -> WatchToken? {

@@ -41,6 +41,8 @@ extension InotifyEvent {
     package static let IN_UNMOUNT: UInt32 = 0x2000
     package static let IN_Q_OVERFLOW: UInt32 = 0x4000
     package static let IN_IGNORED: UInt32 = 0x8000
+    /// What happens to a name in a directory.
+    static let concernsName = IN_MOVED_FROM | IN_MOVED_TO | IN_CREATE | IN_DELETE
     package static let IN_ONLYDIR: UInt32 = 0x0100_0000
 
     /// What is asked of every directory. Not `IN_EXCL_UNLINK`: a write to a file whose name is gone then shows as that name, and

@@ -110,7 +110,11 @@ final class InotifyQueue: Sendable {
         } else if event.name.isEmpty {
             state.pending.noteSelf(token)
         } else if let name = Name(event: bytes, event.name) {
-            state.pending.note(name, in: token)
+            if event.mask & InotifyEvent.concernsName != 0 {
+                state.pending.note(name, in: token)
+            } else {
+                state.pending.note(touched: name, in: token)
+            }
         } else {
             // Not a name: not what the kernel writes.
             lose(&state)

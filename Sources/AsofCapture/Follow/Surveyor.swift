@@ -1,0 +1,177 @@
+internal import AsofCore
+internal import AsofSystem
+internal import AsofWeaviate
+internal import Glibc
+
+/// Looks at what may have changed: takes names into the tree at once, and notes whose attributes and bytes are to be looked at.
+///
+/// Whatever is looked at while the server runs only saves time: an event that comes later makes it stale again, and it is looked at once
+/// more while the server stands still.
+final class Surveyor {
+    private let root: SharedDescriptor
+    private let watch: any TreeWatch
+    var tree: KnownTree
+
+    init(root: SharedDescriptor, watch: any TreeWatch, tree: KnownTree) {
+        self.root = root
+        self.watch = watch
+        self.tree = tree
+    }
+
+    static func token(_ directory: InodeNumber) -> WatchToken { WatchToken(directory.rawValue) }
+
+    // MARK: Names
+
+    /// Takes in everything that `dirty` names.
+    func look(at dirty: Dirty, _ tick: inout Tick) throws(AsofError) {
+        for (token, part) in dirty.directories {
+            let directory = InodeNumber(token.rawValue)
+            guard tree.contains(directory) else { continue }
+            tick.touch(directory)
+            if !part.names.isEmpty { try look(at: part.names, in: directory, &tick) }
+            for name in part.touched.subtracting(part.names) {
+                // A name that nobody knows yet was made while its directory was looked through, or is gone again.
+                if let number = tree.target(of: name, in: directory) { tick.touch(number) } else { try look(at: [name], in: directory, &tick) }
+            }
+        }
+        for handle in dirty.files { if let number = tree.number(of: handle) { tick.touch(number) } }
+    }
+
+    private func look(at names: Set<Name>, in directory: InodeNumber, _ tick: inout Tick) throws(AsofError) {
+        guard let descriptor = try open(directory) else {
+            // The directory is gone, and with it what was in it.
+            for name in names { set(Tick.Place(parent: directory, name: name), nil, &tick) }
+            return
+        }
+        for name in names { try look(at: name, in: directory, descriptor, &tick) }
+    }
+
+    /// Looks at a name; a directory that nobody knew is watched and looked through.
+    private func look(at name: Name, in parent: InodeNumber, _ directory: SharedDescriptor, _ tick: inout Tick) throws(AsofError) {
+        let place = Tick.Place(parent: parent, name: name)
+        // What the name meant may have lost one of its names.
+        if let before = tree.target(of: name, in: parent) { tick.touch(before) }
+        let descriptor: SharedDescriptor
+        do throws(Errno) {
+            descriptor = SharedDescriptor(try SystemCall.open(at: directory.unmanaged, name, SystemCall.O_PATH | O_NOFOLLOW))
+        } catch {
+            guard error.rawValue == ENOENT || error.rawValue == ENOTDIR else { throw AsofError(error, "cannot look at \(name)") }
+            return set(place, nil, &tick)
+        }
+        let handle = try Self.handle(of: descriptor)
+        if let number = tree.number(of: handle) {
+            set(place, number, &tick)
+            tick.touch(number)
+            return
+        }
+        let attributes = try Self.status(of: descriptor).attributes
+        let number = tree.nextNumber()
+        tree.add(number, handle, attributes, .unknown)
+        tick.born.insert(number)
+        tick.touch(number)
+        set(place, number, &tick)
+        if attributes.isDirectory { try lookThrough(number, descriptor, &tick) }
+    }
+
+    private func set(_ place: Tick.Place, _ target: InodeNumber?, _ tick: inout Tick) {
+        let before = tree.setEntry(place.parent, place.name, target)
+        if tick.before[place] == nil { tick.before[place] = .some(before) }
+        guard let target, before != target, tree[target]?.isDirectory == true, !tick.born.contains(target) else { return }
+        noteRested(below: target, &tick)
+    }
+
+    /// A directory has another name: files in it may be of another kind now.
+    private func noteRested(below directory: InodeNumber, _ tick: inout Tick) {
+        var stack = [directory]
+        while let next = stack.popLast() {
+            for (_, child) in tree.entries(of: next) {
+                guard let node = tree[child] else { continue }
+                if node.isDirectory { stack.append(child) } else if node.kind.mode == .growingTemporary { tick.touch(child) }
+            }
+        }
+    }
+
+    /// Watches a directory, then looks at all that is in it.
+    func lookThrough(_ directory: InodeNumber, _ descriptor: SharedDescriptor, _ tick: inout Tick) throws(AsofError) {
+        do throws(WatchFailure) { try watch.add(descriptor.unmanaged, token: Self.token(directory)) } catch { throw error.asofError }
+        var names: Set<Name> = []
+        do throws(Errno) {
+            let reader = DirectoryReader(SharedDescriptor(try SystemCall.reopen(descriptor.unmanaged, O_RDONLY | O_DIRECTORY)))
+            while let entry = try reader.next() { names.insert(entry.name) }
+        } catch {
+            throw AsofError(error, "cannot list a directory")
+        }
+        for (name, _) in tree.entries(of: directory) { names.insert(name) }
+        for name in names { try look(at: name, in: directory, descriptor, &tick) }
+    }
+
+    /// Events were lost: looks through all directories that are known. `body` is called after each: what was seen by then may be looked at.
+    func lookThroughAll(_ tick: inout Tick, _ body: (inout Tick) throws(AsofError) -> Void) throws(AsofError) {
+        var stack: [InodeNumber] = [.root]
+        var seen: Set<InodeNumber> = []
+        while let directory = stack.popLast() {
+            guard seen.insert(directory).inserted else { continue }
+            tick.touch(directory)
+            if let descriptor = try open(directory) {
+                try lookThrough(directory, descriptor, &tick)
+            } else {
+                for (name, _) in tree.entries(of: directory) { set(Tick.Place(parent: directory, name: name), nil, &tick) }
+            }
+            for (_, child) in tree.entries(of: directory) where tree[child]?.isDirectory == true { stack.append(child) }
+            try body(&tick)
+        }
+    }
+
+    /// They are not in the tree any more: nothing more is to be heard of them.
+    func forget(directories: [InodeNumber]) { for directory in directories { watch.remove(Self.token(directory)) } }
+
+    // MARK: Opening
+
+    /// A directory that is known, opened; nil: it is gone.
+    private func open(_ directory: InodeNumber) throws(AsofError) -> SharedDescriptor? {
+        if directory == .root { return root }
+        return try open(directory, SystemCall.O_PATH)
+    }
+
+    /// What is known under a number, opened; nil: it is gone.
+    func open(_ number: InodeNumber, _ flags: Int32) throws(AsofError) -> SharedDescriptor? {
+        guard let handle = tree.handle(of: number) else { return nil }
+        var attempts = 0
+        while true {
+            do throws(Errno) { return SharedDescriptor(try handle.open(root.unmanaged, flags)) } catch {
+                switch error.rawValue {
+                case ESTALE: return nil
+                // Neither a file nor a directory: looked at without opening it.
+                case ELOOP, ENXIO: return try open(number, SystemCall.O_PATH)
+                // The kernel says ENOMEM, too, when what it connects a directory through is being moved.
+                case ENOMEM where attempts < 100: attempts += 1
+                default:
+                    throw AsofError(
+                        error, "cannot open a file by its handle",
+                        hint: "following needs CAP_DAC_READ_SEARCH: run as root, or give asof that capability")
+                }
+            }
+        }
+    }
+
+    static func status(of descriptor: SharedDescriptor) throws(AsofError) -> FileStatus {
+        do throws(Errno) { return try SystemCall.status(descriptor.unmanaged) } catch { throw AsofError(error, "cannot look at a file") }
+    }
+
+    static func handle(of descriptor: SharedDescriptor) throws(AsofError) -> StableHandle {
+        do throws(Errno) { return try StableHandle(of: descriptor.unmanaged) } catch {
+            throw AsofError(
+                error, "the file system cannot name its files for good",
+                hint: "following needs file handles (name_to_handle_at), as ext4 and xfs have them")
+        }
+    }
+
+    static func extendedAttributes(of descriptor: SharedDescriptor) -> [Name: [UInt8]] {
+        var found: [Name: [UInt8]] = [:]
+        for name in (try? SystemCall.extendedAttributeNames(descriptor.unmanaged)) ?? [] {
+            let name = Name(unchecked: name)
+            if let value = try? SystemCall.extendedAttribute(descriptor.unmanaged, name) { found[name] = value }
+        }
+        return found
+    }
+}

@@ -1,0 +1,271 @@
+internal import AsofCore
+internal import AsofSystem
+internal import AsofWeaviate
+internal import Glibc
+
+/// Makes the ticks: looks at what changed while the server runs, stops it, looks again at what changed since, lets it go, and logs everything
+/// as one transaction, as of the moment when the last thread had stopped. One thread's.
+final class Ticker {
+    private let session: CaptureSession
+    private let options: Follower.Options
+    private let watch: any TreeWatch
+    private let covered: CoveredUntil
+    private let figures: Lock<FollowFigures>
+    let server: FollowedServer
+    let surveyor: Surveyor
+    /// What happened and was not looked at yet.
+    private var dirty = Dirty()
+    private var tick = Tick()
+    private var contents: ContentLog
+    /// Ticks without a state, one after the other.
+    private var missed = 0
+    private var lastVerb = Verb.tick
+    /// Files looked at in the newest stop.
+    private var inStop = 0
+
+    /// After so many missed ticks the stop takes as long as it must.
+    private static let missedMax = 5
+    /// Looks before the stop, as long as each leaves less than the one before.
+    private static let looksMax = 8
+    /// So little may be left for the stop.
+    private static let littleEnough = 16
+
+    init(
+        _ session: CaptureSession, _ options: Follower.Options, _ watch: any TreeWatch, _ server: FollowedServer, _ surveyor: Surveyor,
+        _ covered: CoveredUntil, _ figures: Lock<FollowFigures>
+    ) {
+        self.session = session
+        self.options = options
+        self.watch = watch
+        self.server = server
+        self.surveyor = surveyor
+        self.covered = covered
+        self.figures = figures
+        contents = ContentLog(session.journal, after: .tick)
+    }
+
+    /// Takes what has happened out of the kernel's queue: in between, where looking takes long.
+    func hear() { watch.drain(into: &dirty) }
+
+    /// One tick. `scan`: what was logged before it becomes exact with it. False: it was missed.
+    func run(settling scan: Reconciler.Outcome? = nil) throws(AsofError) -> Bool {
+        let began = SystemClock.now()
+        try lookAhead()
+        let isIdle = tick.isEmpty
+        let isNewServer = try server.find(isUrgent: !isIdle || scan != nil)
+        figures.withLock {
+            $0.ticks += 1
+            $0.files = surveyor.tree.count
+        }
+        guard !isIdle || isNewServer || scan != nil else {
+            covered.set(began)
+            return true
+        }
+        guard let (moment, isExact) = try standingStill() else {
+            missed += 1
+            figures.withLock { $0.missedTicks += 1 }
+            return false
+        }
+        missed = 0
+        try log(as: isExact ? .tick : .fuzzyTick, at: moment, settling: scan)
+        return true
+    }
+
+    // MARK: While the server runs
+
+    /// Most of the work, so that little is left for the stop.
+    private func lookAhead() throws(AsofError) {
+        tick.stale.formUnion(tick.unchecked)
+        var before = Int.max
+        for _ in 0..<Self.looksMax {
+            hear()
+            if dirty.hasOverflowed { try lookThroughAll() }
+            try surveyor.look(at: dirty, &tick)
+            dirty.removeAll()
+            let count = tick.stale.count
+            guard count > 0 else { return }
+            try examineStale()
+            guard count > Self.littleEnough, count < before - before / 4 else { return }
+            before = count
+        }
+    }
+
+    private func examineStale(isEverything: Bool = false) throws(AsofError) {
+        for number in tick.stale {
+            var allowance = Examination.Allowance(appended: 64 << 10, inPlace: 64 << 10)
+            guard let seen = try examine(number, &allowance) else { continue }
+            if isEverything, let node = surveyor.tree[number], node.isLogged(as: seen.attributes), node.kind.mode == .appendOnly || node.kind.mode == .writtenOnce {
+                continue
+            }
+            try contents.take(seen, isStill: false, &surveyor.tree, &tick)
+            try contents.goAhead(tick)
+        }
+        tick.stale.removeAll(keepingCapacity: true)
+    }
+
+    /// Looks at one thing; nil where it is gone.
+    private func examine(_ number: InodeNumber, _ allowance: inout Examination.Allowance) throws(AsofError) -> Examination? {
+        guard let seen = try Examination(number, surveyor, logged: surveyor.tree.digests(of: number) ?? ContentDigests(), &allowance) else {
+            tick.sightings[number] = nil
+            return nil
+        }
+        var sighting = tick.sightings[number] ?? Tick.Sighting()
+        sighting.attributes = seen.attributes
+        if tick.born.contains(number) || surveyor.tree[number]?.isLogged(as: seen.attributes) == false {
+            sighting.extendedAttributes = Surveyor.extendedAttributes(of: seen.descriptor)
+            if seen.attributes.kind == .symbolicLink, tick.born.contains(number) {
+                do throws(Errno) { sighting.target = try SystemCall.readLink(at: seen.descriptor.unmanaged, "") } catch {
+                    throw AsofError(error, "cannot read a symbolic link")
+                }
+            }
+        }
+        tick.sightings[number] = sighting
+        return seen
+    }
+
+    /// The kernel lost events: anything may have changed since the last tick. What is found goes into one tick like any other.
+    private func lookThroughAll() throws(AsofError) {
+        session.report("the kernel lost events of the directory (its queue overflowed): all of it is looked through")
+        dirty.hasOverflowed = false
+        figures.withLock { $0.overflows += 1 }
+        var gathered = tick
+        tick = Tick()
+        defer { tick = gathered }
+        try surveyor.lookThroughAll(&gathered) { [self] (tick) throws(AsofError) in
+            // The events of what is looked through later may go on filling the queue.
+            hear()
+            swap(&tick, &self.tick)
+            defer { swap(&tick, &self.tick) }
+            try examineStale(isEverything: true)
+        }
+    }
+
+    // MARK: While it stands still
+
+    /// Stops the server, looks at what changed since, lets it go. Returns as of when everything holds, and whether nothing moved meanwhile;
+    /// nil: the tick was missed.
+    private func standingStill() throws(AsofError) -> (moment: Instant, isExact: Bool)? {
+        for attempt in 1...2 {
+            let isPatient = missed >= Self.missedMax
+            let cap = isPatient ? .seconds(1) : options.cap * (missed + 1)
+            var report: StopReport?
+            do throws(StopFailure) { report = try server.stop(within: cap) } catch {
+                session.report("the server could not be stopped (\(error))")
+                if !isPatient { return nil }
+            }
+            let start = SystemClock.monotonicNanoseconds()
+            let deadline = isPatient ? UInt64.max : start &+ UInt64(max(0, cap.nanoseconds))
+            let looked = Result { () throws(AsofError) in try lookOnce(until: deadline) }
+            let held = server.resume()
+            let stall = SystemClock.monotonicNanoseconds() &- start
+            if let report { figures.withLock { $0.note(stall: .nanoseconds(Int64(stall)) + report.took) } }
+            let look = try looked.get()
+            inStop = look.seen.count
+            for seen in look.seen { try contents.take(seen, isStill: true, &surveyor.tree, &tick) }
+            guard look.isWhole else { return nil }
+            let isStopped = report != nil && held
+            // Without a server nobody writes; somebody who does shows in an event that was born while we looked, or in an open file.
+            let isQuiet = report == nil && server.isAlone(changed: look.seen)
+            let isExact = look.isStill && (isStopped || isQuiet) && !server.isMapping
+            if isExact || attempt == 2 {
+                try checkWhatWasReadLater()
+                return (report?.stoppedAt ?? look.moment, isExact)
+            }
+        }
+        return nil
+    }
+
+    private struct Look {
+        var seen: [Examination] = []
+        /// False: there was no time to look at everything.
+        var isWhole = true
+        /// False: something changed while we looked.
+        var isStill = true
+        var moment: Instant
+    }
+
+    /// The look that counts.
+    private func lookOnce(until deadline: UInt64) throws(AsofError) -> Look {
+        var look = Look(moment: SystemClock.now())
+        hear()
+        if dirty.hasOverflowed {
+            look.isWhole = false
+            return look
+        }
+        try surveyor.look(at: dirty, &tick)
+        dirty.removeAll()
+        tick.stale.formUnion(tick.doubtful)
+        // Nobody stands still for us: everything is looked at in one go.
+        if server.pid == nil { tick.stale.formUnion(tick.sightings.keys) }
+        var allowance = Examination.Allowance()
+        var count = 0
+        for number in tick.stale {
+            count += 1
+            if count % 64 == 0, SystemClock.monotonicNanoseconds() > deadline {
+                look.isWhole = false
+                return look
+            }
+            if let seen = try examine(number, &allowance) { look.seen.append(seen) }
+            tick.stale.remove(number)
+        }
+        tick.doubtful.removeAll(keepingCapacity: true)
+        hear()
+        look.isStill = dirty.isEmpty
+        return look
+    }
+
+    /// What was read after the stop, and may have changed in the meantime, makes the tick fuzzy.
+    private func checkWhatWasReadLater() throws(AsofError) {
+        hear()
+        var touched = Set(dirty.files.compactMap(surveyor.tree.number(of:)))
+        for (token, part) in dirty.directories {
+            for name in part.touched { if let number = surveyor.tree.target(of: name, in: InodeNumber(token.rawValue)) { touched.insert(number) } }
+        }
+        for seen in try contents.changedWhileRead(touched: touched) {
+            let path = surveyor.tree.path(of: seen.number)?.map(\.description).joined(separator: "/")
+            tick.torn.append("\(path ?? "a file without a name") (\(seen.kind.name), \(seen.attributes.size) bytes)")
+        }
+    }
+
+    // MARK: Logging
+
+    private func log(as verb: Verb, at moment: Instant, settling scan: Reconciler.Outcome?) throws(AsofError) {
+        let (operations, intents) = try contents.take()
+        var transaction = TickTransaction(tick, contents: operations, announced: contents.announced, &surveyor.tree)
+        surveyor.forget(directories: transaction.goneDirectories)
+        covered.set(moment)
+        // What the scan logged is exact as of this moment; where it logged nothing, the log was.
+        if let scan, scan.transactions > 0, transaction.operations.isEmpty { transaction.touch(.root, try Surveyor.status(of: session.root).attributes) }
+        let (changed, torn, bytes) = (tick.sightings.count, tick.torn, contents.bytes)
+        let verb = torn.isEmpty ? verb : .fuzzyTick
+        if !transaction.operations.isEmpty {
+            let intents = intents.isEmpty ? [try session.journal.begin([])] : intents
+            try session.journal.commit(intents, verb, transaction.operations)
+            try session.journal.synchronize()
+            lastVerb = verb
+            figures.withLock { $0.note(durableAfter: SystemClock.now().nanoseconds(since: moment)) }
+        }
+        tick.clear()
+        contents = ContentLog(session.journal, after: lastVerb)
+        figures.withLock { figures in
+            figures.process = server.pid
+            figures.processes = server.count
+            figures.hiddenProcesses = server.hidden
+            figures.stoppedBy = server.way?.rawValue
+            figures.changedFiles = changed
+            figures.changedInStop = inStop
+            figures.changedBytes = bytes
+            guard verb.isFuzzy, !transaction.operations.isEmpty else { return }
+            figures.fuzzyTicks += 1
+            figures.torn = Array(torn.prefix(5))
+        }
+    }
+}
+
+extension Duration {
+    /// Whole nanoseconds.
+    var nanoseconds: Int64 {
+        let (seconds, attoseconds) = components
+        return seconds * 1_000_000_000 + attoseconds / 1_000_000_000
+    }
+}
