@@ -1,5 +1,6 @@
 @testable import AsofCapture
 import AsofCore
+import AsofFormat
 import AsofSystem
 import AsofTestSupport
 import Glibc
@@ -43,6 +44,39 @@ struct JournalTests {
         _ = try journal.begin([InodeNumber(99)])
     }
 
+    private func decode(_ body: UnsafeRawBufferPointer, _ recovered: RecoveredJournal) throws -> JournalCodec.Commit {
+        try JournalCodec.decodeCommit(body) { position throws(FormatError) in
+            guard let file = recovered.files.first(where: { $0.sequence == position / UInt64(JournalFile.length) }) else { throw FormatError("no file") }
+            return try file.payload(at: Int(position % UInt64(JournalFile.length)))
+        }
+    }
+
+    @Test func `a transaction of very many operations comes back whole or not at all`() throws {
+        let operations = (0..<300_000).map { Operation.entry(parent: .root, name: Name(unchecked: Array("a rather long name \($0)".utf8)), target: InodeNumber(UInt64($0 + 2))) }
+        do {
+            let journal = try journal(try recovered())
+            try journal.commit(try journal.begin([.root]), .tick, [.truncate(.root, size: 1)])
+            try journal.commit(try journal.begin([.root]), .tick, operations)
+            try journal.commit(try journal.begin([.root]), .tick, [.truncate(.root, size: 2)])
+        }
+        let found = try recovered()
+        #expect(found.last?.lsn == LSN(3) && found.openInodes.isEmpty)
+        let file = try #require(found.files.last)
+        var commits: [JournalCodec.Commit] = []
+        var offset = JournalFile.headerLength
+        while let header = JournalRecord.header(file.base, offset: offset, limit: JournalFile.length, sequence: file.sequence), header.kind != .end {
+            let body = UnsafeRawBufferPointer(start: file.base + offset + JournalRecord.headerLength, count: header.length - JournalRecord.headerLength)
+            if header.kind == .commit { commits.append(try decode(body, found)) }
+            offset += JournalRecord.padded(header.length)
+        }
+        #expect(commits.contains { $0.operations == operations && $0.parts.count > 8 })
+        // One damaged byte in one part, and the transaction never was.
+        let part = try #require(commits.first { !$0.parts.isEmpty }?.parts.dropFirst(2).first)
+        let holder = try #require(found.files.first { $0.sequence == part / UInt64(JournalFile.length) })
+        (holder.base + Int(part % UInt64(JournalFile.length)) + 5000).storeBytes(of: 0xFF, as: UInt8.self)
+        #expect(try recovered().last?.lsn == LSN(1))
+    }
+
     /// Every whole transaction, as the sealer would meet it: number, time and payload.
     private func transactions(_ recovered: RecoveredJournal) throws -> [String] {
         let length = UInt64(JournalFile.length)
@@ -53,7 +87,7 @@ struct JournalTests {
                 let body = UnsafeRawBufferPointer(
                     start: file.base + offset + JournalRecord.headerLength, count: header.length - JournalRecord.headerLength)
                 offset += JournalRecord.padded(header.length)
-                guard header.kind == .commit, let commit = try? JournalCodec.decodeCommit(body), commit.lsn <= recovered.last?.lsn ?? .zero else { continue }
+                guard header.kind == .commit, let commit = try? decode(body, recovered), commit.lsn <= recovered.last?.lsn ?? .zero else { continue }
                 let position = try #require(commit.intents.first)
                 let holder = try #require(recovered.files.first { $0.sequence == position / length })
                 let place = Int(position % length)

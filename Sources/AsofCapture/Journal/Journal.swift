@@ -43,6 +43,7 @@ final class Journal: Sendable {
     }
 
     private static let sparesKept = 2
+    private static let partLength = 1 << 20
     /// The first file of this life.
     private let firstOwn: UInt64
     /// When the reader is behind by more files than this, those that nobody is at leave the process's memory.
@@ -133,8 +134,10 @@ final class Journal: Sendable {
     func commit(
         _ intents: [Intent], _ verb: Verb, reference: JournalCodec.Reference? = nil, _ operations: [Operation]
     ) throws(AsofError) -> LSN {
+        let encoded = JournalCodec.encode(operations: operations)
+        let parts = try writeParts(encoded)
         CrashPoint.reach("journal.commit.before")
-        var body = JournalCodec.encodeCommit(verb, intents: intents.map(\.position), reference, operations)
+        var body = JournalCodec.encodeCommit(verb, intents: intents.map(\.position), parts: parts.map(\.position), reference, encoded)
         let length = JournalRecord.headerLength + body.count
         let lsn = try order.withLock { order throws(AsofError) in
             try reserve(length, &order, isUrgent: true)
@@ -151,6 +154,22 @@ final class Journal: Sendable {
         }
         CrashPoint.reach("journal.commit.after")
         return lsn
+    }
+
+    /// Operations that are too many for one record stand in intents of their own.
+    private func writeParts(_ encoded: [UInt8]) throws(AsofError) -> [Intent] {
+        guard encoded.count > Self.partLength else { return [] }
+        var parts: [Intent] = []
+        do throws(AsofError) {
+            for start in stride(from: 0, to: encoded.count, by: Self.partLength) {
+                let part = encoded[start..<min(start + Self.partLength, encoded.count)]
+                parts.append(try part.withUnsafeBufferPointer { part throws(AsofError) in try begin([], payload: UnsafeRawBufferPointer(part)) })
+            }
+        } catch {
+            for part in parts { abort(part) }
+            throw error
+        }
+        return parts
     }
 
     /// The intent came to nothing.

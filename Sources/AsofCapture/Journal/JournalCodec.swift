@@ -10,6 +10,8 @@ enum JournalCodec {
         var verb: Verb
         /// Positions of the intents' records, which hold the payload, in its order, unless `reference` says where it is.
         var intents: [UInt64]
+        /// Positions of further intents that carry the operations, where those are too many for one record.
+        var parts: [UInt64]
         var reference: Reference?
         var operations: [Operation]
     }
@@ -30,15 +32,25 @@ enum JournalCodec {
     }
 
     /// Lays a commit's body out, but for LSN and time: those are known only inside the order's lock.
-    static func encodeCommit(_ verb: Verb, intents: [UInt64], _ reference: Reference?, _ operations: [Operation]) -> [UInt8] {
-        var writer = ByteWriter(reserving: 128)
+    ///
+    /// `operations`: as `encode(operations:)` gives them, when they do not stand in `parts`.
+    static func encodeCommit(_ verb: Verb, intents: [UInt64], parts: [UInt64], _ reference: Reference?, _ operations: [UInt8]) -> [UInt8] {
+        var writer = ByteWriter(reserving: 64 + operations.count)
         writer.fixed64(0)
         writer.fixed64(0)
         writer.byte(verb.rawValue)
         writer.varint(intents.count)
         for intent in intents { writer.fixed64(intent) }
+        writer.varint(parts.count)
+        for part in parts { writer.fixed64(part) }
         writer.string(reference?.handle ?? [])
         if let reference { writer.fixed32(reference.sum) }
+        if parts.isEmpty { writer.raw(operations) }
+        return writer.bytes
+    }
+
+    static func encode(operations: [Operation]) -> [UInt8] {
+        var writer = ByteWriter(reserving: 128)
         writer.varint(operations.count)
         for operation in operations { encode(operation, into: &writer) }
         return writer.bytes
@@ -47,18 +59,28 @@ enum JournalCodec {
     static let lsnOffset = 0
     static let timeOffset = 8
 
-    static func decodeCommit(_ body: UnsafeRawBufferPointer) throws(FormatError) -> Commit {
+    /// `payload`: what the intent at a position carries.
+    static func decodeCommit(
+        _ body: UnsafeRawBufferPointer, payload: (UInt64) throws(FormatError) -> UnsafeRawBufferPointer
+    ) throws(FormatError) -> Commit {
         var reader = ByteReader(Array(body))
         let lsn = LSN(try reader.fixed64())
         let time = Instant(nanoseconds: Int64(bitPattern: try reader.fixed64()))
         guard let verb = Verb(rawValue: try reader.byte()) else { throw FormatError("a transaction of unknown kind") }
         var intents: [UInt64] = []
         for _ in 0..<(try reader.count(unit: 8)) { intents.append(try reader.fixed64()) }
+        var parts: [UInt64] = []
+        for _ in 0..<(try reader.count(unit: 8)) { parts.append(try reader.fixed64()) }
         let handle = try reader.string()
         let reference = handle.isEmpty ? nil : Reference(handle: handle, sum: try reader.fixed32())
+        if !parts.isEmpty {
+            var bytes: [UInt8] = []
+            for part in parts { bytes.append(contentsOf: try payload(part)) }
+            reader = ByteReader(bytes)
+        }
         var operations: [Operation] = []
         for _ in 0..<(try reader.count(unit: 2)) { operations.append(try decode(&reader)) }
-        return Commit(lsn: lsn, time: time, verb: verb, intents: intents, reference: reference, operations: operations)
+        return Commit(lsn: lsn, time: time, verb: verb, intents: intents, parts: parts, reference: reference, operations: operations)
     }
 
     /// Bytes before the copy in the body of a `kept` record: the intent's position.

@@ -80,7 +80,13 @@ struct RecoveredJournal {
                 var reader = ByteReader(Array(body))
                 if isComplete, let intent = try? reader.fixed64() { intents[intent] = nil }
             case .commit:
-                guard isComplete, let commit = try? JournalCodec.decodeCommit(body) else { return false }
+                let decoded = try? JournalCodec.decodeCommit(body) { position throws(FormatError) in
+                    guard intents[position] != nil, let file = files.first(where: { $0.sequence == position / UInt64(JournalFile.length) }) else {
+                        throw FormatError("a part of a transaction is not whole")
+                    }
+                    return try file.payload(at: Int(position % UInt64(JournalFile.length)))
+                }
+                guard isComplete, let commit = decoded else { return false }
                 if commit.lsn > sealed {
                     // The payload must be whole, too: after a power cut a page of it may be missing.
                     guard commit.lsn == expected, payloadLength(commit) == 0 || commit.intents.allSatisfy({ intents[$0] != nil }),
@@ -90,7 +96,7 @@ struct RecoveredJournal {
                     expected = commit.lsn.next
                 }
                 if (last?.lsn ?? .zero) < commit.lsn { last = (commit.lsn, commit.time) }
-                for intent in commit.intents { intents[intent] = nil }
+                for intent in commit.intents + commit.parts { intents[intent] = nil }
             }
             offset += JournalRecord.padded(header.length)
             end = file.sequence * UInt64(JournalFile.length) + UInt64(offset)

@@ -195,11 +195,11 @@ final class Sealer: @unchecked Sendable {
 
     private func take(commit body: UnsafeRawBufferPointer) throws(AsofError) {
         let commit: JournalCodec.Commit
-        do throws(FormatError) { commit = try JournalCodec.decodeCommit(body) } catch {
+        do throws(FormatError) { commit = try JournalCodec.decodeCommit(body, payload: { position throws(FormatError) in try payload(of: position) }) } catch {
             throw AsofError(.damaged, "the journal is damaged in memory: \(error)")
         }
         // Only what an earlier life wrote can be here twice.
-        guard commit.lsn > max(lastSealed, builder?.last ?? .zero) else { return settle(commit.intents) }
+        guard commit.lsn > max(lastSealed, builder?.last ?? .zero) else { return settle(commit.intents + commit.parts) }
         let builder = try openBuilder(at: commit.lsn)
         let transaction = Transaction(lsn: commit.lsn, time: commit.time, verb: commit.verb, operations: commit.operations)
         let count = transaction.payloadLength
@@ -220,21 +220,19 @@ final class Sealer: @unchecked Sendable {
             guard bytes.count == count else { throw lacking(commit.lsn) }
             bytes.withUnsafeBytes { builder.append(transaction, payload: $0) }
         }
-        settle(commit.intents)
+        settle(commit.intents + commit.parts)
     }
 
     private func lacking(_ lsn: LSN) -> AsofError { AsofError(.damaged, "the journal lacks bytes of transaction \(lsn)") }
 
-    /// The bytes that an intent carries.
     private func payload(of intent: Journal.Position, _ lsn: LSN) throws(AsofError) -> UnsafeRawBufferPointer {
-        guard let file = journal.file(at: intent) else { throw lacking(lsn) }
-        let record = file.base + Int(intent % UInt64(JournalFile.length))
-        let size = Int(record.loadUnaligned(as: UInt32.self)) - JournalRecord.headerLength
-        guard size >= 2 else { throw lacking(lsn) }
-        let whole = UnsafeRawBufferPointer(start: record + JournalRecord.headerLength, count: size)
-        let start = 2 + Int(whole.loadUnaligned(as: UInt16.self)) * 8
-        guard start <= size else { throw lacking(lsn) }
-        return UnsafeRawBufferPointer(rebasing: whole[start...])
+        do throws(FormatError) { return try payload(of: intent) } catch { throw lacking(lsn) }
+    }
+
+    /// The bytes that an intent carries.
+    private func payload(of intent: Journal.Position) throws(FormatError) -> UnsafeRawBufferPointer {
+        guard let file = journal.file(at: intent) else { throw FormatError("an intent is not in the journal any more") }
+        return try file.payload(at: Int(intent % UInt64(JournalFile.length)))
     }
 
     /// The bytes that a transaction refers to, from its file.
