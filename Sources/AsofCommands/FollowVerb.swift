@@ -19,6 +19,8 @@ enum FollowVerb {
         var options = Follower.Options()
         if let tick = try invocation.duration("tick") { options.tick = tick }
         options.search = try search(invocation)
+        options.scan.isFull = invocation.flag("full")
+        options.scan.rate = try invocation.size("scan-rate")
         if let kind = invocation.value("watch-by"), kind != "auto" { options.watchBy = WatchKind(rawValue: kind) }
         if invocation.flag("dry-run") {
             Console.line("would follow \(directory) into \(session.repository.store.description), spool \(spool.folder)")

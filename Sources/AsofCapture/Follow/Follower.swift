@@ -16,7 +16,7 @@ package final class Follower: @unchecked Sendable {
         package var watchBy: WatchKind?
         /// The longest that the server may stand still in a tick; missed ticks widen it.
         package var cap: Duration = .milliseconds(100)
-        package var scan = TreeScan.Options()
+        package var scan = ScanOptions()
         package init() {}
     }
 
@@ -160,10 +160,16 @@ package final class Follower: @unchecked Sendable {
     private func scan() throws(AsofError) {
         covered.set(SystemClock.now())
         _ = try ticker.server.find(isUrgent: true)
-        var scan = TreeScan(session: session, watch: watching.watch)
-        guard let tree = try scan.run(highest: session.highestInode, report: { [self] found in
+        let scan = TreeScan(session, watching.watch, options.scan)
+        var reportedAt = SystemClock.monotonicNanoseconds()
+        guard let tree = try scan.run(progress: { [self] found in
             outcome.withLock { $0 = found }
             ticker.hear()
+            let now = SystemClock.monotonicNanoseconds()
+            if now &- reportedAt >= 10_000_000_000 {
+                reportedAt = now
+                session.report("comparing: \(found.visited) files looked at, \(found.bytes >> 20) MiB read")
+            }
             return !requests.withLock { $0.isStopping }
         }) else { return }
         ticker.surveyor.tree = tree

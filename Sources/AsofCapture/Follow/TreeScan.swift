@@ -1,4 +1,5 @@
 internal import AsofCore
+internal import AsofRepository
 internal import AsofSystem
 internal import AsofView
 internal import AsofWeaviate
@@ -7,9 +8,20 @@ internal import Glibc
 /// The first look at everything, and the catch-up after a time without capture: compares the directory with the log while the server goes on,
 /// and logs what differs, by inode and absolute. What it saw in the middle of a change is made right by the first tick, whose watch began
 /// before a directory was listed.
-package struct TreeScan {
-    package struct Options: Sendable {
-        package init() {}
+///
+/// Several threads take directories from a common stack. A scan that was interrupted costs the next one little: attributes are logged behind
+/// a file's bytes, so what was read whole is told by them.
+final class TreeScan: Sendable {
+    private struct State {
+        var tree: KnownTree
+        var stack: [(number: InodeNumber, descriptor: SharedDescriptor)]
+        /// Threads that may still add to the stack.
+        var busy = 0
+        var found: Set<InodeNumber> = [.root]
+        var lost: Set<InodeNumber> = []
+        var outcome = Reconciler.Outcome()
+        var isCancelled = false
+        var failure: AsofError?
     }
 
     private let journal: Journal
@@ -17,100 +29,149 @@ package struct TreeScan {
     private let watch: any TreeWatch
     private let known: View?
     private let suspicion: CaptureSession.Suspicion
-    private var found: Set<InodeNumber> = [.root]
-    private var lost: Set<InodeNumber> = []
-    private(set) var outcome = Reconciler.Outcome()
+    /// Files changed since then are read: times are coarse, and the newest tick may have been of the same one.
+    private let trustedBefore: Instant
+    private let options: ScanOptions
+    private let limit: RateLimit
+    private let state: Monitor<State>
     private static let pieceLength = 1 << 20
 
-    init(session: CaptureSession, watch: any TreeWatch) {
+    init(_ session: CaptureSession, _ watch: any TreeWatch, _ options: ScanOptions) {
         journal = session.journal
         root = session.root
         known = session.known
         suspicion = session.suspicion
+        trustedBefore = min(suspicion.changedSince, session.start.time.advanced(byNanoseconds: -2_000_000_000))
         self.watch = watch
+        self.options = options
+        limit = RateLimit(bytesPerSecond: options.rate)
+        state = Monitor(State(tree: KnownTree(highest: session.highestInode), stack: []))
     }
 
-    /// `report`: called after each directory; false stops the scan, and nil is returned.
-    mutating func run(highest: InodeNumber, report: (Reconciler.Outcome) -> Bool) throws(AsofError) -> KnownTree? {
-        var tree = KnownTree(highest: highest)
-        let status = try status(root)
-        tree.add(.root, try handle(root), status.attributes, .unknown)
-        var stack: [(number: InodeNumber, descriptor: SharedDescriptor)] = [(.root, root)]
-        while let (number, descriptor) = stack.popLast() {
-            for directory in try look(through: number, descriptor, &tree) { stack.append(directory) }
-            guard report(outcome) else { return nil }
+    var outcome: Reconciler.Outcome { state.withLock { $0.outcome } }
+
+    /// `progress`: called now and then on the caller's thread; false stops the scan, and nil is returned.
+    func run(progress: (Reconciler.Outcome) -> Bool) throws(AsofError) -> KnownTree? {
+        let (attributes, handle) = (try Surveyor.status(of: root).attributes, try Surveyor.handle(of: root))
+        state.withLock { state in
+            state.tree.add(.root, handle, attributes, .unknown)
+            state.stack = [(.root, root)]
         }
-        try bury(in: tree)
-        return tree
+        var threads: [NamedThread] = []
+        do throws(Errno) {
+            for number in 1...max(1, options.threads) { threads.append(try NamedThread("asof-scan-\(number)") { [self] in work() }) }
+        } catch {
+            cancel(AsofError(error, "cannot start a thread"))
+        }
+        while !state.wait(timeout: .milliseconds(100), until: { $0.stack.isEmpty && $0.busy == 0 || $0.isCancelled }) {
+            if !progress(outcome) { cancel(nil) }
+        }
+        for thread in threads { thread.join() }
+        if let failure = state.withLock({ $0.failure }) { throw failure }
+        guard progress(outcome), !state.withLock({ $0.isCancelled }) else { return nil }
+        try bury()
+        return state.withLock { $0.tree }
     }
 
-    /// One directory and the files in it. Returns the directories in it.
-    private mutating func look(
-        through number: InodeNumber, _ descriptor: SharedDescriptor, _ tree: inout KnownTree
-    ) throws(AsofError) -> [(number: InodeNumber, descriptor: SharedDescriptor)] {
+    private func cancel(_ failure: AsofError?) {
+        state.withLock { state in
+            state.isCancelled = true
+            state.failure = state.failure ?? failure
+        }
+        state.broadcast()
+    }
+
+    private func work() {
+        while true {
+            _ = state.wait { !$0.stack.isEmpty || $0.busy == 0 || $0.isCancelled }
+            let next = state.withLock { state -> (number: InodeNumber, descriptor: SharedDescriptor)?? in
+                if state.isCancelled || state.stack.isEmpty && state.busy == 0 { return .some(nil) }
+                guard let next = state.stack.popLast() else { return nil }
+                state.busy += 1
+                return next
+            }
+            guard let taken = next else { continue }
+            guard let (number, descriptor) = taken else { return state.broadcast() }
+            do throws(AsofError) { try look(through: number, descriptor) } catch { cancel(error) }
+            state.withLock { $0.busy -= 1 }
+            state.broadcast()
+        }
+    }
+
+    // MARK: Directories
+
+    /// One directory and the files in it.
+    private func look(through number: InodeNumber, _ descriptor: SharedDescriptor) throws(AsofError) {
         do throws(WatchFailure) { try watch.add(descriptor.unmanaged, token: Surveyor.token(number)) } catch { throw error.asofError }
         var old: [Name: InodeNumber] = [:]
         for entry in try known?.entries(of: number) ?? [] { old[entry.name] = entry.inode }
-        var directories: [(number: InodeNumber, descriptor: SharedDescriptor)] = []
         var operations: [Operation] = []
+        let path = state.withLock { $0.tree.path(of: number) } ?? []
         for name in try names(descriptor) {
+            guard !state.withLock({ $0.isCancelled }) else { return }
             guard let opened = try open(name, descriptor) else { continue }
-            let (attributes, handle) = (try status(opened).attributes, try handle(opened))
-            let (child, isNew) = try self.number(handle, attributes, old[name], &tree)
-            let before = old.removeValue(forKey: name)
-            if before != child {
+            let (attributes, handle) = (try Surveyor.status(of: opened).attributes, try Surveyor.handle(of: opened))
+            let candidate = old.removeValue(forKey: name)
+            // Looked up before: nobody waits for the log meanwhile.
+            let candidateKind = try candidate.flatMap { candidate throws(AsofError) in try known?.attributes(of: candidate)?.kind }
+            let (child, isNew) = state.withLock { state in
+                let (child, isNew) = Self.number(handle, attributes, candidate, candidateKind, &state)
+                if isNew { state.tree.add(child, handle, attributes, DataFileKind.of(path: path + [name])) }
+                state.tree.setEntry(number, name, child)
+                if let candidate, candidate != child { state.lost.insert(candidate) }
+                if isNew { state.outcome.visited += 1 }
+                return (child, isNew)
+            }
+            if candidate != child {
                 // A name that meant something else is taken away first, so that it never counts as new.
-                if let before {
-                    operations.append(.entry(parent: number, name: name, target: nil))
-                    lost.insert(before)
-                }
+                if candidate != nil { operations.append(.entry(parent: number, name: name, target: nil)) }
                 operations.append(.entry(parent: number, name: name, target: child))
             }
-            if isNew { tree.add(child, handle, attributes, DataFileKind.of(path: (tree.path(of: number) ?? []) + [name])) }
-            tree.setEntry(number, name, child)
             guard isNew else { continue }
-            outcome.visited += 1
-            if attributes.isDirectory { directories.append((child, opened)) } else { try compare(child, opened, attributes, &tree) }
+            if attributes.isDirectory {
+                state.withLock { $0.stack.append((child, opened)) }
+                state.signal()
+            } else {
+                try compare(child, opened, attributes, DataFileKind.of(path: path + [name]).mode)
+            }
             if operations.count >= 4096 { try log(&operations, number) }
         }
         for (name, inode) in old {
             operations.append(.entry(parent: number, name: name, target: nil))
-            lost.insert(inode)
+            state.withLock { _ = $0.lost.insert(inode) }
         }
-        let attributes = try status(descriptor).attributes
+        let attributes = try Surveyor.status(of: descriptor).attributes
         if try known?.attributes(of: number) != attributes { operations.append(.attributes(number, attributes, isBorn: false)) }
-        tree.setAttributes(attributes, of: number)
+        let extended = try extendedAttributes(number, descriptor, &operations)
+        state.withLock { state in
+            state.tree.setAttributes(attributes, of: number)
+            state.tree.setExtendedAttributes(extended, of: number)
+        }
         if !operations.isEmpty { noteDifference() }
         try log(&operations, number)
-        return directories
     }
 
     /// The number that the log has for what stands under a name, when it can be the same; a new one otherwise.
-    private mutating func number(
-        _ handle: StableHandle, _ attributes: Attributes, _ candidate: InodeNumber?, _ tree: inout KnownTree
-    ) throws(AsofError) -> (InodeNumber, isNew: Bool) {
-        if let number = tree.number(of: handle) { return (number, false) }
-        if let candidate, !found.contains(candidate), let old = try known?.attributes(of: candidate), old.kind == attributes.kind {
-            found.insert(candidate)
-            return (candidate, true)
-        }
-        return (tree.nextNumber(), true)
+    private static func number(
+        _ handle: StableHandle, _ attributes: Attributes, _ candidate: InodeNumber?, _ candidateKind: FileKind?, _ state: inout State
+    ) -> (InodeNumber, isNew: Bool) {
+        if let number = state.tree.number(of: handle) { return (number, false) }
+        if let candidate, candidateKind == attributes.kind, state.found.insert(candidate).inserted { return (candidate, true) }
+        return (state.tree.nextNumber(), true)
     }
 
-    private mutating func compare(
-        _ number: InodeNumber, _ descriptor: SharedDescriptor, _ attributes: Attributes, _ tree: inout KnownTree
-    ) throws(AsofError) {
+    // MARK: Files
+
+    private func compare(_ number: InodeNumber, _ descriptor: SharedDescriptor, _ attributes: Attributes, _ mode: WriteMode) throws(AsofError) {
         let old = try known?.attributes(of: number)
-        let mode = tree[number]?.kind.mode ?? .unknown
         var operations: [Operation] = []
         var digests: ContentDigests?
         if attributes.isRegular {
             // Kinds that change in place say nothing by their size and times.
             let isTrusted = mode == .appendOnly || mode == .writtenOnce
-            if old == attributes, isTrusted, attributes.modified < suspicion.changedSince {
-                digests = ContentDigests(unseen: attributes.size)
+            if !options.isFull, old == attributes, isTrusted, attributes.modified < trustedBefore {
+                digests = try unread(descriptor, attributes, mode)
             } else {
-                if let old, attributes.size < old.size { operations.append(.truncate(number, size: attributes.size)) }
                 digests = try contents(number, descriptor, size: attributes.size, old: old)
                 if isTrusted { digests?.forgetAllButTail() }
             }
@@ -124,8 +185,20 @@ package struct TreeScan {
         let extended = try extendedAttributes(number, descriptor, &operations)
         if !operations.isEmpty { noteDifference() }
         try log(&operations, number)
-        tree.setDigests(digests, of: number)
-        tree.setExtendedAttributes(extended, of: number)
+        state.withLock { state in
+            state.tree.setDigests(digests, of: number)
+            state.tree.setExtendedAttributes(extended, of: number)
+            state.tree.setAttributes(attributes, of: number)
+        }
+    }
+
+    /// Of a file at rest: only its last page, which tells whether it is appended to where it ended.
+    private func unread(_ descriptor: SharedDescriptor, _ attributes: Attributes, _ mode: WriteMode) throws(AsofError) -> ContentDigests {
+        var digests = ContentDigests(unseen: attributes.size)
+        guard mode == .appendOnly, digests.tailStart < attributes.size else { return digests }
+        let tail = try read(try readable(descriptor), at: digests.tailStart, length: Int(attributes.size - digests.tailStart))
+        tail.withUnsafeBytes { _ = digests.take($0, at: digests.tailStart) }
+        return digests
     }
 
     private func symbolicLink(_ number: InodeNumber) throws(Errno) -> [UInt8]? {
@@ -143,22 +216,31 @@ package struct TreeScan {
     }
 
     /// Logs the pieces that the log has otherwise.
-    private mutating func contents(
+    private func contents(
         _ number: InodeNumber, _ descriptor: SharedDescriptor, size: UInt64, old: Attributes?
     ) throws(AsofError) -> ContentDigests {
         var digests = ContentDigests()
+        // What an interrupted life logged ahead behind the end that was visible is void.
+        var void = old.map { [Operation.truncate(number, size: min($0.size, size))] } ?? []
+        if old?.size != size { try log(&void, number) }
+        guard size > 0 else { return digests }
+        let readable = try readable(descriptor)
         var offset: UInt64 = 0
         while offset < size {
-            let bytes = try read(descriptor, at: offset, length: Int(min(UInt64(Self.pieceLength), size - offset)))
+            guard !state.withLock({ $0.isCancelled }) else { break }
+            let wanted = Int(min(UInt64(Self.pieceLength), size - offset))
+            limit.take(wanted)
+            let bytes = try read(readable, at: offset, length: wanted)
             guard !bytes.isEmpty else { break }
             bytes.withUnsafeBytes { _ = digests.take($0, at: offset) }
-            outcome.bytes += UInt64(bytes.count)
+            state.withLock { $0.outcome.bytes += UInt64(bytes.count) }
             if try !isKnown(number, bytes, at: offset, old) {
+                try log(&void, number)
                 let intent = try bytes.withUnsafeBufferPointer { buffer throws(AsofError) in
                     try journal.begin([number], payload: UnsafeRawBufferPointer(buffer))
                 }
                 try journal.commit([intent], .reconcile, [.write(number, offset: offset, length: bytes.count)])
-                outcome.transactions += 1
+                state.withLock { $0.outcome.transactions += 1 }
                 noteDifference()
             }
             offset += UInt64(bytes.count)
@@ -176,11 +258,11 @@ package struct TreeScan {
     }
 
     /// Inodes whose names went and that were found nowhere else are gone, and what was below them, too.
-    private mutating func bury(in tree: KnownTree) throws(AsofError) {
+    private func bury() throws(AsofError) {
         guard let known else { return }
-        var stack = Array(lost)
+        var stack = Array(state.withLock { $0.lost })
         while let inode = stack.popLast() {
-            guard !tree.contains(inode), var attributes = try known.attributes(of: inode) else { continue }
+            guard !state.withLock({ $0.tree.contains(inode) }), var attributes = try known.attributes(of: inode) else { continue }
             if attributes.isDirectory { for entry in try known.entries(of: inode) { stack.append(entry.inode) } }
             attributes.links = 0
             var operations: [Operation] = [.attributes(inode, attributes, isBorn: false)]
@@ -188,28 +270,21 @@ package struct TreeScan {
         }
     }
 
-    private mutating func noteDifference() {
-        outcome.different += 1
-        outcome.unexplained += 1
+    private func noteDifference() {
+        state.withLock { state in
+            state.outcome.different += 1
+            state.outcome.unexplained += 1
+        }
     }
 
-    private mutating func log(_ operations: inout [Operation], _ number: InodeNumber) throws(AsofError) {
+    private func log(_ operations: inout [Operation], _ number: InodeNumber) throws(AsofError) {
         guard !operations.isEmpty else { return }
         try journal.commit([try journal.begin([number])], .reconcile, operations)
         operations = []
-        outcome.transactions += 1
+        state.withLock { $0.outcome.transactions += 1 }
     }
 
     // MARK: Looking
-
-    private func read(_ descriptor: SharedDescriptor, at offset: UInt64, length: Int) throws(AsofError) -> [UInt8] {
-        do throws(Errno) {
-            let readable = try SystemCall.reopen(descriptor.unmanaged, O_RDONLY)
-            return try SystemCall.readFully(readable.raw, at: offset, length: length)
-        } catch {
-            throw AsofError(error, "cannot read a file of the directory")
-        }
-    }
 
     private func names(_ directory: SharedDescriptor) throws(AsofError) -> [Name] {
         do throws(Errno) {
@@ -231,15 +306,15 @@ package struct TreeScan {
         }
     }
 
-    private func status(_ descriptor: SharedDescriptor) throws(AsofError) -> FileStatus {
-        do throws(Errno) { return try SystemCall.status(descriptor.unmanaged) } catch { throw AsofError(error, "cannot look at a file") }
+    private func readable(_ descriptor: SharedDescriptor) throws(AsofError) -> SharedDescriptor {
+        do throws(Errno) { return SharedDescriptor(try SystemCall.reopen(descriptor.unmanaged, O_RDONLY)) } catch {
+            throw AsofError(error, "cannot read a file of the directory")
+        }
     }
 
-    private func handle(_ descriptor: SharedDescriptor) throws(AsofError) -> StableHandle {
-        do throws(Errno) { return try StableHandle(of: descriptor.unmanaged) } catch {
-            throw AsofError(
-                error, "the file system cannot name its files for good",
-                hint: "following needs file handles (name_to_handle_at), as ext4 and xfs have them")
+    private func read(_ descriptor: SharedDescriptor, at offset: UInt64, length: Int) throws(AsofError) -> [UInt8] {
+        do throws(Errno) { return try SystemCall.readFully(descriptor.unmanaged, at: offset, length: length) } catch {
+            throw AsofError(error, "cannot read a file of the directory")
         }
     }
 }

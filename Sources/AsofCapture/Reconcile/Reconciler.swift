@@ -149,6 +149,11 @@ final class Reconciler: Sendable {
         }
         var isDifferent = !isSame
         if start.isRegular {
+            if let old, old.size < start.size {
+                // What a follower logged behind this end, ahead of a tick that never was, does not count.
+                var void: [Operation] = [.truncate(node.inode, size: old.size)]
+                try node.lock.withLock { _ throws(AsofError) in try log(&void, node) }
+            }
             isDifferent = try contents(node, old: old) || isDifferent
         }
         // What was not read to its end is read again by the next start.

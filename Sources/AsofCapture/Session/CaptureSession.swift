@@ -107,7 +107,10 @@ final class CaptureSession: Sendable {
         var next = CaptureLife(
             epoch: life == nil ? 0 : before?.epoch ?? 0, holder: holder, settled: life?.settled, unsettled: unsettled, gaps: life?.gaps ?? [])
         try spool.save(next)
-        appender = try Appender.take(timeline, as: holder, unsettledSince: unsettled.since) { other, _ in takeOver || other.isKnownDead }
+        // Who captured on this spool last gave its lock back when it died, if that was only a moment ago.
+        appender = try Appender.take(timeline, as: holder, unsettledSince: unsettled.since) { [before = life?.holder] other, _ in
+            takeOver || other == before || other.isKnownDead
+        }
         CrashPoint.reach("capture.epoch.taken")
         next.epoch = appender.epoch
         try spool.save(next)

@@ -40,6 +40,10 @@ enum FollowCommand {
             .value(
                 "watch-by", "WAY", .choice(["auto", "fanotify", "inotify"]), default: .value("auto"),
                 help: "How changes are heard of: fanotify needs CAP_SYS_ADMIN, inotify a watch for every directory."),
+            .value(
+                "scan-rate", "SIZE", .size(1_048_576...(1 << 50)),
+                help: "Read at most so many bytes a second when the directory is compared with the log."),
+            .flag("full", help: "Read every byte when the directory is compared with the log, whatever sizes and times say."),
             .flag("once", help: "Take one state and end: for cron. The first time everything is read, later what changed."),
         ] + CaptureOptions.all,
         examples: [
