@@ -19,6 +19,7 @@ enum FollowVerb {
         var options = Follower.Options()
         if let tick = try invocation.duration("tick") { options.tick = tick }
         options.search = try search(invocation)
+        options.auditRate = try invocation.size("audit")
         options.scan.isFull = invocation.flag("full")
         options.scan.rate = try invocation.size("scan-rate")
         if let kind = invocation.value("watch-by"), kind != "auto" { options.watchBy = WatchKind(rawValue: kind) }

@@ -60,6 +60,9 @@ enum StatusVerb {
         Console.line("last tick   \(HumanFormat.count(follow.changedFiles)) files (\(HumanFormat.count(follow.changedInStop)) of them looked at in the stop), \(HumanFormat.bytes(follow.changedBytes))")
         Console.line("lag         captured until \(HumanFormat.duration(nanoseconds: follow.capturedLag)) ago, stored until \(HumanFormat.duration(nanoseconds: follow.storedLag)) ago")
         Console.line("watched     \(HumanFormat.count(follow.watchedDirectories)) directories by \(follow.watchReason), \(HumanFormat.count(follow.files)) files and directories\(follow.overflows > 0 ? "; events were lost \(follow.overflows) times" : "")")
+        if let audit = follow.audit {
+            Console.line("audit       \(HumanFormat.count(audit.files)) files, \(HumanFormat.bytes(audit.bytes)) read again, \(audit.differences) not as the log had them; round \(audit.rounds + 1)")
+        }
         Console.line("memory      \(HumanFormat.bytes(follow.memory))")
     }
 

@@ -42,13 +42,24 @@ package struct FollowFigures: Codable, Sendable {
     /// Nanoseconds since everything that happened is captured here, and stored in the repository.
     package var capturedLag: Int64 = 0
     package var storedLag: Int64 = 0
+    /// What was read again of files at rest; nil: nobody asked for that.
+    package var audit: Audit?
     private var stalls = Samples()
     private var delays = Samples()
 
     enum CodingKeys: CodingKey {
         case process, processes, stoppedBy, hiddenProcesses, watch, watchReason, watchedDirectories, overflows, files, knownBytes, memory
         case tick, ticks, stops, fuzzyTicks, torn, missedTicks, stallMedian, stall99, stallMax, changedFiles, changedInStop, changedBytes
-        case durableMedian, durable99, capturedLag, storedLag
+        case durableMedian, durable99, capturedLag, storedLag, audit
+    }
+
+    package struct Audit: Codable, Sendable {
+        package var files: Int
+        package var bytes: UInt64
+        /// Files that were not what the log said.
+        package var differences: Int
+        /// Times that everything was gone through.
+        package var rounds: Int
     }
 
     mutating func note(stall: Duration) {

@@ -17,6 +17,8 @@ package final class Follower: @unchecked Sendable {
         /// The longest that the server may stand still in a tick; missed ticks widen it.
         package var cap: Duration = .milliseconds(100)
         package var scan = ScanOptions()
+        /// Bytes of files at rest that are read again a second; nil: none.
+        package var auditRate: UInt64?
         package init() {}
     }
 
@@ -41,6 +43,7 @@ package final class Follower: @unchecked Sendable {
     private let ticker: Ticker
     private let identity: FileStatus
     private let known: KnownIdentities
+    private let auditor: Auditor?
 
     package init(
         directory: String, timeline: Timeline, spool: Spool, limits: CaptureLimits, options: Options, takeOver: Bool,
@@ -57,11 +60,12 @@ package final class Follower: @unchecked Sendable {
                 for: session.root.unmanaged, by: options.watchBy, unregistered: .init(files: .matching { known.contains($0) }))
         } catch { throw error.asofError }
         identity = try Surveyor.status(of: session.root)
+        auditor = options.auditRate.map { [session] in Auditor(session, rate: $0) }
         let surveyor = Surveyor(root: session.root, watch: watching.watch, tree: KnownTree(highest: session.highestInode))
         known.surveyor = surveyor
         ticker = Ticker(
             session, options, watching.watch, FollowedServer(directory: directory, root: session.root, search: options.search, report: report), surveyor,
-            covered, figures)
+            auditor, covered, figures)
     }
 
     // MARK: From other threads
@@ -78,7 +82,11 @@ package final class Follower: @unchecked Sendable {
     /// It ended since another directory stands in the directory's place.
     package var isReplaced: Bool { requests.withLock { $0.isReplaced } }
 
-    package func begin() throws(AsofError) { try session.startThread("asof-follow") { [self] in run() } }
+    package func begin() throws(AsofError) {
+        try session.startThread("asof-follow") { [self] in run() }
+        guard let auditor else { return }
+        try session.startThread("asof-audit") { [self] in auditor.run { !requests.withLock { $0.isStopping || $0.isDone } } }
+    }
 
     /// A tick now, then everything sealed and archived.
     package func sealNow(timeout: Duration) throws(AsofError) -> Head {
@@ -117,6 +125,9 @@ package final class Follower: @unchecked Sendable {
         let now = SystemClock.now()
         figures.capturedLag = isSettled.load(ordering: .relaxed) ? max(0, now.nanoseconds(since: covered.instant)) : 0
         figures.storedLag = session.archiver.head.first == nil ? 0 : max(0, now.nanoseconds(since: session.archiver.head.capturedUntil))
+        if let audit = auditor?.figures {
+            figures.audit = FollowFigures.Audit(files: audit.files, bytes: audit.bytes, differences: audit.differences, rounds: audit.rounds)
+        }
         status.follow = figures
         return status
     }

@@ -1,4 +1,5 @@
 internal import AsofCore
+internal import AsofRepository
 internal import AsofSystem
 internal import AsofWeaviate
 internal import Glibc
@@ -19,6 +20,9 @@ final class Ticker {
     private var contents: ContentLog
     /// Ticks without a state, one after the other.
     private var missed = 0
+    /// Files that the audit found otherwise than the log: read again in this tick.
+    private var audited: [Auditor.Finding] = []
+    private let auditor: Auditor?
     private var lastVerb = Verb.tick
     /// Files looked at in the newest stop.
     private var inStop = 0
@@ -32,8 +36,9 @@ final class Ticker {
 
     init(
         _ session: CaptureSession, _ options: Follower.Options, _ watch: any TreeWatch, _ server: FollowedServer, _ surveyor: Surveyor,
-        _ covered: CoveredUntil, _ figures: Lock<FollowFigures>
+        _ auditor: Auditor?, _ covered: CoveredUntil, _ figures: Lock<FollowFigures>
     ) {
+        self.auditor = auditor
         self.session = session
         self.options = options
         self.watch = watch
@@ -75,6 +80,7 @@ final class Ticker {
 
     /// Most of the work, so that little is left for the stop.
     private func lookAhead() throws(AsofError) {
+        takeFindings()
         tick.stale.formUnion(tick.unchecked)
         var before = Int.max
         for _ in 0..<Self.looksMax {
@@ -87,6 +93,21 @@ final class Ticker {
             try examineStale()
             guard count > Self.littleEnough, count < before - before / 4 else { return }
             before = count
+        }
+    }
+
+    private func takeFindings() {
+        for finding in auditor?.takeFindings() ?? [] {
+            session.report("audit: \(finding.path) is not what the log says, although nothing told of a change; it is read again, and states since then become a gap")
+            audited.append(finding)
+            if let number = surveyor.tree.number(of: finding.handle) {
+                surveyor.tree.setDigests(nil, of: number)
+                tick.unchecked.insert(number)
+                tick.rewritten.insert(number)
+            } else {
+                // A name that came to mean another file.
+                dirty.hasOverflowed = true
+            }
         }
     }
 
@@ -244,6 +265,14 @@ final class Ticker {
             try session.journal.synchronize()
             lastVerb = verb
             figures.withLock { $0.note(durableAfter: SystemClock.now().nanoseconds(since: moment)) }
+        }
+        if !audited.isEmpty {
+            let end = session.journal.mark()
+            for finding in audited {
+                try session.declare(
+                    Gap(after: finding.since, before: CutPoint(lsn: end.lsn, time: end.time), reason: "audit: \(finding.path) was not as the log had it"))
+            }
+            audited = []
         }
         tick.clear()
         contents = ContentLog(session.journal, after: lastVerb)

@@ -168,7 +168,7 @@ final class CaptureSession: Sendable {
         }
     }
 
-    private static func view(of timeline: Timeline, head: Head) throws(AsofError) -> View? {
+    static func view(of timeline: Timeline, head: Head) throws(AsofError) -> View? {
         guard let last = head.segments.last else { return nil }
         let reader = ObjectReader(repository: timeline.repository)
         return try View(Cut(lsn: last.last, time: last.lastTime), of: timeline, head: head, reader: reader)
@@ -240,6 +240,16 @@ final class CaptureSession: Sendable {
         return Gap(
             after: CutPoint(lsn: start.lsn, time: max(start.time, began)), before: point,
             reason: "changes in flight at a crash were brought into the log")
+    }
+
+    /// States between two points are not to be trusted: remembered here at once, and by the head with the next segment.
+    func declare(_ gap: Gap) throws(AsofError) {
+        try life.withLock { life throws(AsofError) in
+            guard !life.gaps.contains(gap) else { return }
+            life.gaps.append(gap)
+            try spool.save(life)
+        }
+        archiver.add(.gap(gap))
     }
 
     // MARK: Running

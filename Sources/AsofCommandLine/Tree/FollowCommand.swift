@@ -43,6 +43,9 @@ enum FollowCommand {
             .value(
                 "scan-rate", "SIZE", .size(1_048_576...(1 << 50)),
                 help: "Read at most so many bytes a second when the directory is compared with the log."),
+            .value(
+                "audit", "SIZE", .size(4096...(1 << 50)),
+                help: "Read so many bytes a second of files at rest again, and compare them with the log."),
             .flag("full", help: "Read every byte when the directory is compared with the log, whatever sizes and times say."),
             .flag("once", help: "Take one state and end: for cron. The first time everything is read, later what changed."),
         ] + CaptureOptions.all,
