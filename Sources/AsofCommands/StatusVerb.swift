@@ -58,7 +58,8 @@ enum StatusVerb {
         for file in follow.torn { Console.line("fuzzy       \(file)") }
         Console.line("stall       \(follow.stallMedian) µs half of the time, \(follow.stall99) µs 99 in 100, \(follow.stallMax) µs at most")
         Console.line("last tick   \(HumanFormat.count(follow.changedFiles)) files (\(HumanFormat.count(follow.changedInStop)) of them looked at in the stop), \(HumanFormat.bytes(follow.changedBytes))")
-        Console.line("lag         captured until \(HumanFormat.duration(nanoseconds: follow.capturedLag)) ago, stored until \(HumanFormat.duration(nanoseconds: follow.storedLag)) ago")
+        func ago(_ lag: Int64?) -> String { lag.map { "until \(HumanFormat.duration(nanoseconds: $0)) ago" } ?? "nothing yet" }
+        Console.line("lag         captured \(ago(follow.capturedLag)), stored \(ago(follow.storedLag))")
         Console.line("watched     \(HumanFormat.count(follow.watchedDirectories)) directories by \(follow.watchReason), \(HumanFormat.count(follow.files)) files and directories\(follow.overflows > 0 ? "; events were lost \(follow.overflows) times" : "")")
         if let audit = follow.audit {
             Console.line("audit       \(HumanFormat.count(audit.files)) files, \(HumanFormat.bytes(audit.bytes)) read again, \(audit.differences) not as the log had them; round \(audit.rounds + 1)")

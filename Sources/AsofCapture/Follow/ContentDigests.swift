@@ -28,11 +28,11 @@ struct ContentDigests {
     /// The log has `length` bytes of the file, unseen by us.
     init(unseen length: UInt64) {
         self.length = length
-        first = Int(length / UInt64(Self.pageLength))
+        first = Int(tailStart / UInt64(Self.pageLength))
     }
 
-    /// Where the last page begins.
-    var tailStart: UInt64 { length / UInt64(Self.pageLength) * UInt64(Self.pageLength) }
+    /// Where the page of the last byte begins: it is never empty, so that a file cut off and written anew shows there.
+    var tailStart: UInt64 { length == 0 ? 0 : (length - 1) / UInt64(Self.pageLength) * UInt64(Self.pageLength) }
 
     /// True when `bytes`, which begin at `tailStart`, begin with what the last page held.
     func matchesTail(_ bytes: UnsafeRawBufferPointer) -> Bool {

@@ -1,4 +1,5 @@
 internal import AsofCore
+internal import AsofRepository
 internal import AsofSystem
 internal import AsofWeaviate
 internal import Glibc
@@ -59,35 +60,51 @@ struct ContentLog {
             // Filled in another order than from its begin on; or in the middle of growing, as the stop will tell.
             let isFilled = isOfSameSize && !isPatched
             if isFilled, !isStill { tick.doubtful.insert(number) }
-            if isFilled && isStill || tick.rewritten.contains(number) {
+            // Within the first page it is that page's matter.
+            let hasTail = try digests.tailStart < page ? true : hasTail(seen, digests)
+            if isFilled && isStill || isCut || !hasTail || tick.rewritten.contains(number) {
                 tick.rewritten.insert(number)
                 try takeAll(seen, isStill, isNew ? 0 : node.size, &digests)
             } else {
                 try log(number, head, at: 0, isNew ? 0 : node.size, &digests)
-                let start = max(isCut ? page : digests.tailStart, page)
+                let start = max(digests.tailStart, page)
                 if start < size { try read(seen, start..<size, isNew ? 0 : node.size, &digests, isStill) }
             }
         case .appendOnly, .writtenOnce:
-            let rests = node.kind.mode == .growingTemporary
-            if rests { tick.unchecked.insert(number) }
-            if isOfSameSize, !isStill {
-                // Perhaps in the middle of growing: the stop will tell.
-                tick.doubtful.insert(number)
-            }
+            if node.kind.mode == .growingTemporary || isNew && seen.kind.mode == .writtenOnce { noteUnchecked(number, &tick) }
+            // Perhaps in the middle of growing: the stop will tell.
+            if isOfSameSize, !isStill { tick.doubtful.insert(number) }
             let hasTail = try hasTail(seen, digests)
-            let isRewritten = tick.rewritten.contains(number) || isCut || isOfSameSize && isStill || !hasTail
-            if isRewritten { tick.rewritten.insert(number) }
-            if isRewritten || tick.unchecked.contains(number) && !isStill {
+            // What rests does not grow.
+            let isAtRest = seen.kind.mode == .writtenOnce && !isNew && tick.unchecked[number] == nil && digests.length > 0
+            let isRewritten = isCut || isOfSameSize && isStill || !hasTail || isAtRest && size > digests.length
+            if isRewritten || tick.rewritten.contains(number) {
+                tick.rewritten.insert(number)
                 try takeAll(seen, isStill, isNew ? 0 : node.size, &digests)
-                tick.unchecked.remove(number)
             } else {
                 try read(seen, digests.tailStart..<max(size, digests.tailStart), isNew ? 0 : node.size, &digests, isStill, isTailKnown: true)
             }
-            if !tick.unchecked.contains(number) { digests.forgetAllButTail() }
+            if tick.unchecked[number] == nil { digests.forgetAllButTail() }
         }
         tree.setDigests(digests, of: number)
         tree.setKind(seen.kind, of: number)
         if !isOfSameSize || isStill { tick.sightings[number]?.readAt = seen.attributes.modified }
+    }
+
+    private func noteUnchecked(_ number: InodeNumber, _ tick: inout Tick) {
+        guard tick.unchecked[number] == nil else { return }
+        let end = journal.end
+        tick.unchecked[number] = CutPoint(lsn: end.lsn, time: end.time)
+    }
+
+    /// Reads a file that rests whole. True: it is not as it was logged while it was made.
+    mutating func check(_ seen: Examination, _ tree: inout KnownTree) throws(AsofError) -> Bool {
+        guard seen.attributes.isRegular, let node = tree[seen.number], var digests = tree.digests(of: seen.number) else { return false }
+        let before = bytes
+        try read(seen, 0..<seen.attributes.size, node.size, &digests, false)
+        if seen.kind.mode == .appendOnly || seen.kind.mode == .writtenOnce { digests.forgetAllButTail() }
+        tree.setDigests(digests, of: seen.number)
+        return bytes != before
     }
 
     /// All of a file that may have changed anywhere.

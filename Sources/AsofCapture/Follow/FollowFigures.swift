@@ -39,9 +39,9 @@ package struct FollowFigures: Codable, Sendable {
     /// Nanoseconds from the state that the newest tick is of until it was captured durably: the median and the 99th of 100, of the last 1024.
     package var durableMedian: Int64 = 0
     package var durable99: Int64 = 0
-    /// Nanoseconds since everything that happened is captured here, and stored in the repository.
-    package var capturedLag: Int64 = 0
-    package var storedLag: Int64 = 0
+    /// Nanoseconds since everything that happened is captured here, and stored in the repository; nil: nothing is yet.
+    package var capturedLag: Int64?
+    package var storedLag: Int64?
     /// What was read again of files at rest; nil: nobody asked for that.
     package var audit: Audit?
     private var stalls = Samples()

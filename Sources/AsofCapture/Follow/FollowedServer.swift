@@ -11,6 +11,7 @@ final class FollowedServer {
     private var stopper: (any ProcessStopper)?
     /// When it was searched for last.
     private var searchedAt: UInt64?
+    private var mappingsCheckedAt: UInt64?
     private var hasReportedMapping = false
 
     init(directory: String, root: SharedDescriptor, search: ServerSearch, report: @escaping (String) -> Void) {
@@ -46,6 +47,26 @@ final class FollowedServer {
         }
         if isMapping { try refuseMapping(isNew: before.processes.isEmpty && before.mapped == nil) }
         return !isSame && !(before.processes.isEmpty && new.processes.isEmpty)
+    }
+
+    /// Looks which files the server has mapped for writing, now and then. False: it was not looked.
+    func checkMappings(isUrgent: Bool) throws(AsofError) -> Bool {
+        guard !found.processes.isEmpty else {
+            found.mapped = nil
+            return false
+        }
+        let age = mappingsCheckedAt.map { SystemClock.monotonicNanoseconds() &- $0 } ?? .max
+        guard age >= (isUrgent ? 1_000_000_000 : 5_000_000_000) else { return false }
+        mappingsCheckedAt = SystemClock.monotonicNanoseconds()
+        found.mapped = nil
+        for process in found.processes {
+            // It ends, or may not be looked into.
+            guard let mapping = try? OpenWriters.mapping(process.pid, below: directory) else { continue }
+            found.mapped = mapping
+            break
+        }
+        if isMapping { try refuseMapping(isNew: false) }
+        return true
     }
 
     private func follow(_ new: ServerSearch.Found) throws(AsofError) {

@@ -123,8 +123,12 @@ package final class Follower: @unchecked Sendable {
         figures.tick = options.tick
         figures.memory = ProcessMemory.resident
         let now = SystemClock.now()
-        figures.capturedLag = isSettled.load(ordering: .relaxed) ? max(0, now.nanoseconds(since: covered.instant)) : 0
-        figures.storedLag = session.archiver.head.first == nil ? 0 : max(0, now.nanoseconds(since: session.archiver.head.capturedUntil))
+        let head = session.archiver.head
+        if head.first != nil {
+            figures.storedLag = max(0, now.nanoseconds(since: head.capturedUntil))
+            // What is compared only now is captured when that is over.
+            figures.capturedLag = isSettled.load(ordering: .relaxed) ? max(0, now.nanoseconds(since: covered.instant)) : figures.storedLag
+        }
         if let audit = auditor?.figures {
             figures.audit = FollowFigures.Audit(files: audit.files, bytes: audit.bytes, differences: audit.differences, rounds: audit.rounds)
         }
@@ -138,21 +142,20 @@ package final class Follower: @unchecked Sendable {
         do throws(AsofError) {
             try scan()
             var next = SystemClock.monotonicNanoseconds()
-            var checkedAt = next
             while !requests.withLock({ $0.isStopping }) {
+                try checkPlace()
                 try tick()
                 let now = SystemClock.monotonicNanoseconds()
-                if now &- checkedAt >= 1_000_000_000 {
-                    checkedAt = now
-                    try checkPlace()
-                }
                 next &+= UInt64(max(1, options.tick))
                 if next < now { next = now }
                 _ = requests.wait(timeout: .nanoseconds(Int64(next &- now))) { $0.isStopping || $0.ticksWanted > $0.ticksDone }
             }
             if isSettled.load(ordering: .relaxed) { _ = try ticker.run() }
         } catch {
-            if !requests.withLock({ $0.isStopping }) { requests.withLock { $0.failure = error } }
+            var failure = error
+            // Whatever failed: where the directory is gone, that is why.
+            do throws(AsofError) { try checkPlace() } catch { failure = error }
+            if !requests.withLock({ $0.isStopping }) { requests.withLock { $0.failure = failure } }
         }
         requests.withLock { $0.isDone = true }
         requests.broadcast()
@@ -184,6 +187,7 @@ package final class Follower: @unchecked Sendable {
             return !requests.withLock { $0.isStopping }
         }) else { return }
         ticker.surveyor.tree = tree
+        if watching.kind == .inotify { ticker.linkedOutside = scan.linkedOutside(tree) }
         known.isComplete = true
         outcome.withLock { $0 = scan.outcome }
     }

@@ -75,8 +75,9 @@ final class Surveyor {
 
     private func set(_ place: Tick.Place, _ target: InodeNumber?, _ tick: inout Tick) {
         let before = tree.setEntry(place.parent, place.name, target)
+        guard before != target else { return }
         if tick.before[place] == nil { tick.before[place] = .some(before) }
-        guard let target, before != target, tree[target]?.isDirectory == true, !tick.born.contains(target) else { return }
+        guard let target, tree[target]?.isDirectory == true, !tick.born.contains(target) else { return }
         noteRested(below: target, &tick)
     }
 

@@ -1,4 +1,5 @@
 internal import AsofCore
+internal import AsofRepository
 internal import AsofSystem
 internal import AsofWeaviate
 
@@ -33,12 +34,13 @@ struct Tick {
     var born: Set<InodeNumber> = []
     /// Files whose bytes were written anew while we looked: until the tick is over, nothing of them is trusted for being as it was.
     var rewritten: Set<InodeNumber> = []
-    /// Files that grew under a temporary name and rest now: to be read whole once.
-    var unchecked: Set<InodeNumber> = []
+    /// Files that are to be read whole once they rest, for what their kind promises may have been broken while they were made: since when
+    /// the log would then be wrong.
+    var unchecked: [InodeNumber: CutPoint] = [:]
     /// Which files may be torn, for people.
     var torn: [String] = []
 
-    var isEmpty: Bool { before.isEmpty && sightings.isEmpty && unchecked.isEmpty }
+    var isEmpty: Bool { before.isEmpty && sightings.isEmpty }
 
     /// Something happened to it.
     mutating func touch(_ number: InodeNumber) { stale.insert(number) }

@@ -20,8 +20,12 @@ final class Ticker {
     private var contents: ContentLog
     /// Ticks without a state, one after the other.
     private var missed = 0
-    /// Files that the audit found otherwise than the log: read again in this tick.
-    private var audited: [Auditor.Finding] = []
+    /// Files that the log had wrong, and since when: put right by this tick.
+    private var misjudged: [(path: String, since: CutPoint)] = []
+    /// When it was last known that nobody had a file mapped for writing.
+    private var unmappedUntil: CutPoint?
+    /// Files that have more names than the tree knows, where events name no identities.
+    var linkedOutside: Set<InodeNumber> = []
     private let auditor: Auditor?
     private var lastVerb = Verb.tick
     /// Files looked at in the newest stop.
@@ -55,8 +59,10 @@ final class Ticker {
     /// One tick. `scan`: what was logged before it becomes exact with it. False: it was missed.
     func run(settling scan: Reconciler.Outcome? = nil) throws(AsofError) -> Bool {
         let began = SystemClock.now()
+        try checkMappings(isUrgent: false)
         try lookAhead()
         let isIdle = tick.isEmpty
+        if !isIdle { try checkMappings(isUrgent: true) }
         let isNewServer = try server.find(isUrgent: !isIdle || scan != nil)
         figures.withLock {
             $0.ticks += 1
@@ -81,28 +87,71 @@ final class Ticker {
     /// Most of the work, so that little is left for the stop.
     private func lookAhead() throws(AsofError) {
         takeFindings()
-        tick.stale.formUnion(tick.unchecked)
+        for number in linkedOutside { if try hasChanged(number) { tick.touch(number) } }
         var before = Int.max
         for _ in 0..<Self.looksMax {
             hear()
             if dirty.hasOverflowed { try lookThroughAll() }
+            // Too many events even for that: the tick will be missed.
+            guard !dirty.hasOverflowed else { return }
             try surveyor.look(at: dirty, &tick)
             dirty.removeAll()
             let count = tick.stale.count
-            guard count > 0 else { return }
+            guard count > 0 else { break }
             try examineStale()
-            guard count > Self.littleEnough, count < before - before / 4 else { return }
+            guard count > Self.littleEnough, count < before - before / 4 else { break }
             before = count
+        }
+        try checkWhatRests()
+    }
+
+    /// Reads files whole that were made under our eyes and have come to rest.
+    private func checkWhatRests() throws(AsofError) {
+        for (number, since) in tick.unchecked where tick.sightings[number] == nil && !tick.stale.contains(number) {
+            tick.unchecked[number] = nil
+            var allowance = Examination.Allowance.none
+            guard let node = surveyor.tree[number],
+                let seen = try Examination(number, surveyor, logged: surveyor.tree.digests(of: number) ?? ContentDigests(), &allowance)
+            else { continue }
+            guard node.isLogged(as: seen.attributes) else {
+                // It changes again; the event is on its way.
+                tick.unchecked[number] = since
+                continue
+            }
+            if try contents.check(seen, &surveyor.tree) {
+                tick.touch(number)
+                let path = surveyor.tree.path(of: number)?.map(\.description).joined(separator: "/") ?? "a file without a name"
+                session.report("\(path) was written otherwise than \(seen.kind.name)s are: states since \(since.time) become a gap")
+                misjudged.append((path, since))
+            }
+        }
+    }
+
+    /// A file with names that nobody watches: its events may go unheard.
+    private func hasChanged(_ number: InodeNumber) throws(AsofError) -> Bool {
+        guard let node = surveyor.tree[number], let descriptor = try surveyor.open(number, SystemCall.O_PATH) else { return true }
+        return try !node.isLogged(as: Surveyor.status(of: descriptor).attributes)
+    }
+
+    /// What the server writes through memory nobody hears of: while it may, all is looked through, and states are fuzzy.
+    private func checkMappings(isUrgent: Bool) throws(AsofError) {
+        let wasMapping = server.isMapping
+        guard try server.checkMappings(isUrgent: isUrgent) else { return }
+        if server.isMapping || wasMapping { dirty.hasOverflowed = true }
+        if server.isMapping, !wasMapping, let unmappedUntil { misjudged.append(("a file mapped for writing", unmappedUntil)) }
+        if !server.isMapping {
+            let end = session.journal.end
+            unmappedUntil = CutPoint(lsn: end.lsn, time: end.time)
         }
     }
 
     private func takeFindings() {
         for finding in auditor?.takeFindings() ?? [] {
             session.report("audit: \(finding.path) is not what the log says, although nothing told of a change; it is read again, and states since then become a gap")
-            audited.append(finding)
+            misjudged.append((finding.path, finding.since))
             if let number = surveyor.tree.number(of: finding.handle) {
                 surveyor.tree.setDigests(nil, of: number)
-                tick.unchecked.insert(number)
+                tick.touch(number)
                 tick.rewritten.insert(number)
             } else {
                 // A name that came to mean another file.
@@ -115,7 +164,8 @@ final class Ticker {
         for number in tick.stale {
             var allowance = Examination.Allowance(appended: 64 << 10, inPlace: 64 << 10)
             guard let seen = try examine(number, &allowance) else { continue }
-            if isEverything, let node = surveyor.tree[number], node.isLogged(as: seen.attributes), node.kind.mode == .appendOnly || node.kind.mode == .writtenOnce {
+            if isEverything, let node = surveyor.tree[number], !tick.rewritten.contains(number), node.isLogged(as: seen.attributes), node.kind.mode == .appendOnly || node.kind.mode == .writtenOnce {
+                tick.sightings[number] = nil
                 continue
             }
             try contents.take(seen, isStill: false, &surveyor.tree, &tick)
@@ -146,9 +196,16 @@ final class Ticker {
 
     /// The kernel lost events: anything may have changed since the last tick. What is found goes into one tick like any other.
     private func lookThroughAll() throws(AsofError) {
-        session.report("the kernel lost events of the directory (its queue overflowed): all of it is looked through")
-        dirty.hasOverflowed = false
-        figures.withLock { $0.overflows += 1 }
+        // What overflows while we look is lost as well: until a look had none. A tick that never had one is missed in its stop.
+        for _ in 0..<5 where dirty.hasOverflowed {
+            session.report("events of the directory were lost: all of it is looked through")
+            figures.withLock { $0.overflows += 1 }
+            dirty.removeAll()
+            try lookThroughOnce()
+        }
+    }
+
+    private func lookThroughOnce() throws(AsofError) {
         var gathered = tick
         tick = Tick()
         defer { tick = gathered }
@@ -216,6 +273,7 @@ final class Ticker {
         try surveyor.look(at: dirty, &tick)
         dirty.removeAll()
         tick.stale.formUnion(tick.doubtful)
+        for number in linkedOutside { if try hasChanged(number) { tick.touch(number) } }
         // Nobody stands still for us: everything is looked at in one go.
         if server.pid == nil { tick.stale.formUnion(tick.sightings.keys) }
         var allowance = Examination.Allowance()
@@ -250,6 +308,23 @@ final class Ticker {
 
     // MARK: Logging
 
+    private func noteLinks() {
+        for (number, sighting) in tick.sightings {
+            guard let attributes = sighting.attributes, attributes.isRegular else { continue }
+            if let node = surveyor.tree[number], Int(attributes.links) > node.names { linkedOutside.insert(number) } else { linkedOutside.remove(number) }
+        }
+        linkedOutside = linkedOutside.filter { surveyor.tree.contains($0) }
+    }
+
+    private func declareMisjudged() throws(AsofError) {
+        guard !misjudged.isEmpty else { return }
+        let end = session.journal.mark()
+        for (path, since) in misjudged {
+            try session.declare(Gap(after: since, before: CutPoint(lsn: end.lsn, time: end.time), reason: "\(path) was not as the log had it"))
+        }
+        misjudged = []
+    }
+
     private func log(as verb: Verb, at moment: Instant, settling scan: Reconciler.Outcome?) throws(AsofError) {
         let (operations, intents) = try contents.take()
         var transaction = TickTransaction(tick, contents: operations, announced: contents.announced, &surveyor.tree)
@@ -266,14 +341,8 @@ final class Ticker {
             lastVerb = verb
             figures.withLock { $0.note(durableAfter: SystemClock.now().nanoseconds(since: moment)) }
         }
-        if !audited.isEmpty {
-            let end = session.journal.mark()
-            for finding in audited {
-                try session.declare(
-                    Gap(after: finding.since, before: CutPoint(lsn: end.lsn, time: end.time), reason: "audit: \(finding.path) was not as the log had it"))
-            }
-            audited = []
-        }
+        try declareMisjudged()
+        if watch.status.kind == .inotify { noteLinks() }
         tick.clear()
         contents = ContentLog(session.journal, after: lastVerb)
         figures.withLock { figures in

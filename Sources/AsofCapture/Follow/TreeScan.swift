@@ -19,6 +19,8 @@ final class TreeScan: Sendable {
         var busy = 0
         var found: Set<InodeNumber> = [.root]
         var lost: Set<InodeNumber> = []
+        /// Files with several names, and with how many.
+        var links: [InodeNumber: UInt32] = [:]
         var outcome = Reconciler.Outcome()
         var isCancelled = false
         var failure: AsofError?
@@ -49,6 +51,11 @@ final class TreeScan: Sendable {
     }
 
     var outcome: Reconciler.Outcome { state.withLock { $0.outcome } }
+
+    /// Files that have names outside of the directory.
+    func linkedOutside(_ tree: KnownTree) -> Set<InodeNumber> {
+        Set(state.withLock { $0.links }.filter { number, links in (tree[number]?.names ?? 0) < Int(links) }.keys)
+    }
 
     /// `progress`: called now and then on the caller's thread; false stops the scan, and nil is returned.
     func run(progress: (Reconciler.Outcome) -> Bool) throws(AsofError) -> KnownTree? {
@@ -120,6 +127,7 @@ final class TreeScan: Sendable {
                 state.tree.setEntry(number, name, child)
                 if let candidate, candidate != child { state.lost.insert(candidate) }
                 if isNew { state.outcome.visited += 1 }
+                if isNew, attributes.isRegular, attributes.links > 1 { state.links[child] = attributes.links }
                 return (child, isNew)
             }
             if candidate != child {

@@ -61,6 +61,14 @@ package enum OpenWriters {
         return Findings(groups: grouped(found, parents), hidden: hidden)
     }
 
+    /// A process with files below the directory that it has mapped shared and writable; nil: it has none.
+    package static func mapping(_ pid: Int32, below directory: String) throws(Errno) -> Process? {
+        let files = try ProcessFiles(mappedBy: pid, below: try WatchedTree(directory))
+        guard !files.mapped.isEmpty, let stat = try ProcessStat.read(pid) else { return nil }
+        return Process(
+            pid: pid, startTicks: stat.startTicks, parent: stat.parent, name: name(of: pid), files: 0, mappedFiles: files.mapped.count)
+    }
+
     /// Whether a process has the kernel's end of a FUSE mount open; false where we may not look.
     package static func servesMounts(_ pid: Int32) -> Bool {
         guard let reader = try? DirectoryReader("/proc/\(pid)/fd") else { return false }

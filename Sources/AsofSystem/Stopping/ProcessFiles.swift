@@ -25,6 +25,14 @@ struct ProcessFiles {
         try scanMappings()
     }
 
+    /// Its mappings only.
+    init(mappedBy pid: Int32, below tree: WatchedTree) throws(Errno) {
+        self.pid = pid
+        self.tree = tree
+        sharesNamespace = try SystemCall.readLink(at: AT_FDCWD, "/proc/\(pid)/ns/mnt") == tree.namespace
+        try scanMappings()
+    }
+
     private mutating func scanDescriptors() throws(Errno) {
         let reader = try DirectoryReader("/proc/\(pid)/fd")
         while let entry = try reader.next() {
