@@ -82,40 +82,8 @@ class Model:
 
     def differences(self, folder):
         """How a folder differs from the model: names, kinds, modes, sizes, link counts, targets and every byte."""
-        have = compare_trees.scan(folder, attributes=False)
-        links = {}
-        for node in self.tree.names.values():
-            links[id(node)] = links.get(id(node), 0) + 1
-        found = []
-        for path in sorted(self.tree.names.keys() | have.keys()):
-            want, entry = self.tree.names.get(path), have.get(path)
-            if path == "/":
-                continue
-            if entry is None:
-                found.append(f"missing {path}")
-            elif want is None:
-                found.append(f"extra {path}")
-            else:
-                found += [f"differs {path}: {what}" for what in self._fields(want, entry, links[id(want)])]
-        return found
-
-    @staticmethod
-    def _fields(want, entry, links):
-        if want["kind"] != entry.kind:
-            yield f"kind: want {want['kind']} have {entry.kind}"
-        elif entry.kind == "l":
-            if want["target"] != entry.target:
-                yield f"target: want {want['target']} have {entry.target}"
-        else:
-            if want["mode"] != entry.mode:
-                yield f"mode: want {want['mode']:04o} have {entry.mode:04o}"
-            if entry.kind == "f":
-                if links != entry.links:
-                    yield f"links: want {links} have {entry.links}"
-                if len(want["data"]) != entry.size:
-                    yield f"size: want {len(want['data'])} have {entry.size}"
-                if want["data"] != entry.data:
-                    yield f"content: {len(want['data'])} bytes want, {len(entry.data)} have, different from byte {compare_trees.first_difference(want['data'], entry.data)}"
+        found = differing(self.tree, compare_trees.scan(folder, attributes=False))
+        return [f"{what} {path}" if what in ("missing", "extra") else f"differs {path}: {what}" for path, what in found]
 
     def differences_from_mark(self):
         """How the model differs from the copy of the real directory at the mark it stands at: whether the model is right."""
@@ -127,3 +95,40 @@ class Model:
                 have[path] = ("f", node["mode"], len(node["data"]), hashlib.sha256(node["data"]).hexdigest())
         return [f"{path}: the real directory has {want.get(path)}, the model {have.get(path)}"
                 for path in sorted(want.keys() | have.keys()) if path != "/" and want.get(path) != have.get(path)]
+
+
+def differing(tree, have):
+    """How a scanned tree differs from a model of one: pairs of path and what. The root's own attributes are not the trace's."""
+    links = {}
+    for node in tree.names.values():
+        links[id(node)] = links.get(id(node), 0) + 1
+    found = []
+    for path in sorted(tree.names.keys() | have.keys()):
+        want, entry = tree.names.get(path), have.get(path)
+        if path == "/":
+            continue
+        if entry is None:
+            found.append((path, "missing"))
+        elif want is None:
+            found.append((path, "extra"))
+        else:
+            found += [(path, what) for what in _fields(want, entry, links[id(want)])]
+    return found
+
+
+def _fields(want, entry, links):
+    if want["kind"] != entry.kind:
+        yield f"kind: want {want['kind']} have {entry.kind}"
+    elif entry.kind == "l":
+        if want["target"] != entry.target:
+            yield f"target: want {want['target']} have {entry.target}"
+    else:
+        if want["mode"] != entry.mode:
+            yield f"mode: want {want['mode']:04o} have {entry.mode:04o}"
+        if entry.kind == "f":
+            if links != entry.links:
+                yield f"links: want {links} have {entry.links}"
+            if len(want["data"]) != entry.size:
+                yield f"size: want {len(want['data'])} have {entry.size}"
+            if want["data"] != entry.data:
+                yield f"content: {len(want['data'])} bytes want, {len(entry.data)} have, different from byte {compare_trees.first_difference(want['data'], entry.data)}"
