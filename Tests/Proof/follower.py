@@ -55,13 +55,13 @@ class Follower:
         except (processes.CommandFailed, json.JSONDecodeError, KeyError):
             return {}
 
-    def await_captured(self, nanoseconds, seconds=60):
-        """Waits until everything up to a moment of the wall clock is captured on this host."""
+    def await_captured(self, nanoseconds, seconds=60, whole=True):
+        """Waits until everything up to a moment of the wall clock is captured on this host, and (`whole`) no comparison goes on."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            before = time.time_ns()
-            follow = self.status().get("follow") or {}
-            if "capturedLag" in follow and before - follow["capturedLag"] > nanoseconds + 100_000_000:
+            before, status = time.time_ns(), self.status()
+            follow = status.get("follow") or {}
+            if "capturedLag" in follow and before - follow["capturedLag"] > nanoseconds + 100_000_000 and not (whole and status.get("comparison") == "running"):
                 return
             if self.process.poll() is not None:
                 raise processes.CommandFailed(f"follow ended with {self.process.returncode}: {self.complaints()}")
