@@ -4,6 +4,7 @@ package enum CrashPointNames {
         "archive.head.after", "archive.head.before", "archive.upload.after", "archive.upload.before",
         "capture.epoch.taken",
         "durable.replace.renamed", "durable.replace.written",
+        "follow.ahead.after", "follow.scan.within", "follow.stop.after", "follow.stop.within", "follow.tick.committed",
         "journal.commit.after", "journal.commit.before", "journal.intent.after", "journal.intent.before", "journal.intent.reserved",
         "journal.keep.after",
         "journal.sync.after", "journal.sync.before",

@@ -177,6 +177,7 @@ struct ContentLog {
             births.append(.attributes(operation.inode, attributes, isBorn: true))
         }
         try journal.commit(intents, verb, births + operations)
+        CrashPoint.reach("follow.ahead.after")
     }
 
     /// The rest: operations on contents, in their order, with the intents that hold their payload.

@@ -94,16 +94,33 @@ final class Surveyor {
 
     /// Watches a directory, then looks at all that is in it.
     func lookThrough(_ directory: InodeNumber, _ descriptor: SharedDescriptor, _ tick: inout Tick) throws(AsofError) {
-        do throws(WatchFailure) { try watch.add(descriptor.unmanaged, token: Self.token(directory)) } catch { throw error.asofError }
-        var names: Set<Name> = []
-        do throws(Errno) {
-            let reader = DirectoryReader(SharedDescriptor(try SystemCall.reopen(descriptor.unmanaged, O_RDONLY | O_DIRECTORY)))
-            while let entry = try reader.next() { names.insert(entry.name) }
-        } catch {
-            throw AsofError(error, "cannot list a directory")
-        }
+        _ = try Self.watch(descriptor, directory, watch)
+        var names = Set(try Self.names(in: descriptor))
         for (name, _) in tree.entries(of: directory) { names.insert(name) }
         for name in names { try look(at: name, in: directory, descriptor, &tick) }
+    }
+
+    /// False: it is gone.
+    static func watch(_ descriptor: SharedDescriptor, _ directory: InodeNumber, _ watch: any TreeWatch) throws(AsofError) -> Bool {
+        do throws(WatchFailure) {
+            try watch.add(descriptor.unmanaged, token: token(directory))
+            return true
+        } catch {
+            if case .system(let code) = error, code.rawValue == ENOENT { return false }
+            throw error.asofError
+        }
+    }
+
+    /// What is in a directory; nothing, when it is gone.
+    static func names(in directory: SharedDescriptor) throws(AsofError) -> [Name] {
+        var names: [Name] = []
+        do throws(Errno) {
+            let reader = DirectoryReader(SharedDescriptor(try SystemCall.reopen(directory.unmanaged, O_RDONLY | O_DIRECTORY)))
+            while let entry = try reader.next() { names.append(entry.name) }
+        } catch {
+            guard error.rawValue == ENOENT else { throw AsofError(error, "cannot list a directory") }
+        }
+        return names
     }
 
     /// Events were lost: looks through all directories that are known. `body` is called after each: what was seen by then may be looked at.

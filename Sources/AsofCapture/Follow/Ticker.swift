@@ -235,6 +235,7 @@ final class Ticker {
             let deadline = isPatient ? UInt64.max : start &+ UInt64(max(0, cap.nanoseconds))
             let looked = Result { () throws(AsofError) in try lookOnce(until: deadline) }
             let held = server.resume()
+            CrashPoint.reach("follow.stop.after")
             let stall = SystemClock.monotonicNanoseconds() &- start
             if let report { figures.withLock { $0.note(stall: .nanoseconds(Int64(stall)) + report.took) } }
             let look = try looked.get()
@@ -270,6 +271,7 @@ final class Ticker {
             look.isWhole = false
             return look
         }
+        CrashPoint.reach("follow.stop.within")
         try surveyor.look(at: dirty, &tick)
         dirty.removeAll()
         tick.stale.formUnion(tick.doubtful)
@@ -337,6 +339,7 @@ final class Ticker {
         if !transaction.operations.isEmpty {
             let intents = intents.isEmpty ? [try session.journal.begin([])] : intents
             try session.journal.commit(intents, verb, transaction.operations)
+            CrashPoint.reach("follow.tick.committed")
             try session.journal.synchronize()
             lastVerb = verb
             figures.withLock { $0.note(durableAfter: SystemClock.now().nanoseconds(since: moment)) }

@@ -109,12 +109,12 @@ final class TreeScan: Sendable {
 
     /// One directory and the files in it.
     private func look(through number: InodeNumber, _ descriptor: SharedDescriptor) throws(AsofError) {
-        do throws(WatchFailure) { try watch.add(descriptor.unmanaged, token: Surveyor.token(number)) } catch { throw error.asofError }
+        guard try Surveyor.watch(descriptor, number, watch) else { return }
         var old: [Name: InodeNumber] = [:]
         for entry in try known?.entries(of: number) ?? [] { old[entry.name] = entry.inode }
         var operations: [Operation] = []
         let path = state.withLock { $0.tree.path(of: number) } ?? []
-        for name in try names(descriptor) {
+        for name in try Surveyor.names(in: descriptor) {
             guard !state.withLock({ $0.isCancelled }) else { return }
             guard let opened = try open(name, descriptor) else { continue }
             let (attributes, handle) = (try Surveyor.status(of: opened).attributes, try Surveyor.handle(of: opened))
@@ -189,6 +189,7 @@ final class TreeScan: Sendable {
                 if try symbolicLink(number) != target { operations.append(.symbolicLink(number, target: target)) }
             } catch { throw AsofError(error, "cannot read a symbolic link") }
         }
+        CrashPoint.reach("follow.scan.within")
         if old != attributes { operations.append(.attributes(number, attributes, isBorn: false)) }
         let extended = try extendedAttributes(number, descriptor, &operations)
         if !operations.isEmpty { noteDifference() }
@@ -293,17 +294,6 @@ final class TreeScan: Sendable {
     }
 
     // MARK: Looking
-
-    private func names(_ directory: SharedDescriptor) throws(AsofError) -> [Name] {
-        do throws(Errno) {
-            let reader = DirectoryReader(SharedDescriptor(try SystemCall.reopen(directory.unmanaged, O_RDONLY | O_DIRECTORY)))
-            var names: [Name] = []
-            while let entry = try reader.next() { names.append(entry.name) }
-            return names
-        } catch {
-            throw AsofError(error, "cannot list a directory")
-        }
-    }
 
     private func open(_ name: Name, _ directory: SharedDescriptor) throws(AsofError) -> SharedDescriptor? {
         do throws(Errno) {
