@@ -35,7 +35,7 @@ enum StatusVerb {
         Console.line("repository  \(answer.repository), timeline \(session.timeline.name)")
         if let recorder { show(recorder) } else { Console.line("capture     none on this host\(head?.holder.map { "; held by \($0.description)" } ?? "")") }
         if let window = answer.window, let from = window.from, let to = window.to {
-            Console.line("window      \(from.time) to \(to.time) (lsn:\(from.lsn) to lsn:\(to.lsn)), \(window.gaps.count) gaps")
+            Console.line("window      \(from.time) to \(to.time) (lsn:\(from.lsn) to lsn:\(to.lsn)), \(window.gaps.count) gaps, \(HumanFormat.count(window.fuzzy.count)) fuzzy states")
         }
         for mount in answer.mounts { Console.line("mount       \(mount.mountPoint): \(mount.time ?? "directory of time or capture"), process \(mount.process)") }
     }
