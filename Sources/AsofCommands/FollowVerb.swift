@@ -14,7 +14,7 @@ enum FollowVerb {
         }
         let directory = try RecordVerb.realPath(try invocation.argument("DIR"))
         let session = try Session(invocation, .writing)
-        let spool = invocation.value("spool").map { Spool(folder: Session.absolute($0)) } ?? session.spool
+        let spool = try CaptureSpool.choose(invocation, session, backing: directory)
         try FolderLayout.check([directory], try invocation.required("repo"), spool: spool.folder, state: session.stateFolder)
         var options = Follower.Options()
         if let tick = try invocation.duration("tick") { options.tick = tick }
@@ -48,6 +48,7 @@ enum FollowVerb {
         let isEnding = Flag()
         var hasStopped = false
         defer { if !hasStopped { _ = follower.stop() } }
+        try CaptureSpool.remember(spool, session)
         try follower.begin()
         let control = try ControlServer(follower, spool: spool) { isEnding.isSet }
         Console.line("ready: follows \(directory) into \(session.repository.store.description) (timeline \(session.timeline.name))")

@@ -23,7 +23,7 @@ enum RecordVerb {
         try StackedMount.refuse(mountPoint)
         try ServedMount.requireEmpty(mountPoint)
         let session = try Session(invocation, .writing)
-        let spool = invocation.value("spool").map { Spool(folder: Session.absolute($0)) } ?? session.spool
+        let spool = try CaptureSpool.choose(invocation, session, backing: backing)
         try FolderLayout.check([backing, mountPoint], try invocation.required("repo"), spool: spool.folder, state: session.stateFolder)
         if invocation.flag("dry-run") {
             Console.line("would record \(backing) at \(mountPoint) into \(session.repository.store.description), spool \(spool.folder)")
@@ -43,6 +43,7 @@ enum RecordVerb {
         let isEnding = Flag()
         var hasStopped = false
         defer { if !hasStopped { _ = recorder.stop() } }
+        try CaptureSpool.remember(spool, session)
         try recorder.begin()
         let mount = try FuseMount(
             fileSystem: recorder.fileSystem, mountPoint: mountPoint,

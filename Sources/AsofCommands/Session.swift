@@ -20,8 +20,16 @@ struct Session {
         stateFolder = Self.stateFolder(invocation)
     }
 
-    var spool: Spool { Spool(stateFolder: stateFolder, repository: repository, timeline: timeline.name) }
-    var control: ControlClient { ControlClient(spool: spool) }
+    var defaultSpool: Spool { Spool(stateFolder: stateFolder, repository: repository, timeline: timeline.name) }
+
+    /// The capture of this timeline that ran, or runs, on this host last.
+    func lastCapture() throws(AsofError) -> LastCapture? {
+        try LastCapture.load(stateFolder: stateFolder, repository: repository, timeline: timeline.name)
+    }
+
+    func control() throws(AsofError) -> ControlClient {
+        ControlClient(spool: try lastCapture().map { Spool(folder: $0.spool) } ?? defaultSpool)
+    }
 
     static func store(_ invocation: Invocation, _ access: DirectoryStore.Access) throws(AsofError) -> any ObjectStore {
         let location = try StoreLocation(parsing: try invocation.required("repo"))
@@ -63,7 +71,7 @@ struct Session {
     /// The head, and with a capture on this host, everything that was acknowledged before the call in it.
     func headUpToNow() throws(AsofError) -> (head: Head, isLive: Bool) {
         do throws(AsofError) {
-            let sealed = try control.seal()
+            let sealed = try control().seal()
             return (try timeline.head(), sealed != nil)
         } catch {
             guard error.code == .unavailable else { throw error }

@@ -25,7 +25,7 @@ enum StatusVerb {
         let registry = MountRegistry(stateFolder: Session.stateFolder(invocation))
         if let given = invocation.positional("MOUNTPOINT") { return try mount(given, registry, invocation) }
         let session = try Session(invocation)
-        let recorder = try session.control.status()
+        let recorder = try session.control().status()
         let head = try session.timeline.loadHead()
         let answer = Answer(
             repository: session.repository.store.description,

@@ -75,6 +75,16 @@ package struct Spool: Sendable {
         return result.sorted { $0.object.first < $1.object.first }
     }
 
+    /// The newest transaction of the sealed segments, by their names.
+    func sealedTransactions() throws(AsofError) -> LSN {
+        var newest = LSN.zero
+        for name in try names(in: segmentsFolder) where name.hasPrefix("segment-") {
+            let numbers = name.split { $0 == "-" || $0 == "." }
+            if numbers.count == 4, let last = UInt64(numbers[2]) { newest = max(newest, LSN(last)) }
+        }
+        return newest
+    }
+
     private func names(in path: String) throws(AsofError) -> [String] {
         var names: [String] = []
         do throws(Errno) {

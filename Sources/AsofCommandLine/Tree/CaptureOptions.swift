@@ -11,7 +11,9 @@ enum CaptureOptions {
             help: "Seal and publish earlier when a segment has grown to this."),
         .value(
             "spool", "DIR", .directory, default: .described("a folder for this repository under the state directory"),
-            help: "Where changes wait until the repository has them."),
+            help: """
+                Where changes wait until the repository has them. While the one used last holds some, another is refused.
+                """),
         .value(
             "spool-limit", "SIZE", .size(), default: .value("10GiB"),
             help: "The most the spool may take while the repository does not answer."),
@@ -20,7 +22,7 @@ enum CaptureOptions {
             "take-over",
             help: """
                 Write a timeline whose last writer did not let go of it, once you know that it is dead. Should it live after \
-                all, it can publish nothing more.
+                all, it can publish nothing more. Also begins on another spool than the last one, whatever that one still holds.
                 """),
     ]
 }

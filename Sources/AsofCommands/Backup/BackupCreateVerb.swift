@@ -29,7 +29,7 @@ enum BackupCreateVerb {
     }
 
     private static func incremental(_ session: Session, _ invocation: Invocation) throws(AsofError) {
-        guard let sealed = try session.control.seal() else {
+        guard let sealed = try session.control().seal() else {
             let head = try session.timeline.head()
             let age = HumanFormat.duration(nanoseconds: max(0, SystemClock.now().nanoseconds(since: head.capturedUntil)))
             throw AsofError(
@@ -41,7 +41,7 @@ enum BackupCreateVerb {
     }
 
     private static func base(_ session: Session, _ invocation: Invocation) throws(AsofError) {
-        _ = try session.control.seal()
+        _ = try session.control().seal()
         let progress = Progress({ "merging the log into a base" }, isQuiet: invocation.flag("quiet"))
         defer { progress.end() }
         let scratch = "\(session.stateFolder)/scratch"
