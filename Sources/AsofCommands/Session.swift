@@ -32,8 +32,14 @@ struct Session {
     }
 
     static func store(_ invocation: Invocation, _ access: DirectoryStore.Access) throws(AsofError) -> any ObjectStore {
-        let location = try StoreLocation(parsing: try invocation.required("repo"))
-        return RetryingStore(try location.open(access), attempts: 3)
+        RetryingStore(try location(invocation).open(access), attempts: 3)
+    }
+
+    static func location(_ invocation: Invocation) throws(AsofError) -> StoreLocation {
+        guard let place = invocation.value("repo") else {
+            throw AsofError(.noRepository, "no repository is named", hint: "give --repo DIR, or export ASOF_REPO=DIR for all commands")
+        }
+        return try StoreLocation(parsing: place)
     }
 
     /// Nil: none was given.
