@@ -24,7 +24,10 @@ enum FollowVerb {
         options.scan.rate = try invocation.size("scan-rate")
         if let kind = invocation.value("watch-by"), kind != "auto" { options.watchBy = WatchKind(rawValue: kind) }
         if invocation.flag("dry-run") {
-            Console.line("would follow \(directory) into \(session.repository.store.description), spool \(spool.folder)")
+            let place = session.repository.store.description
+            try DryRun.say(
+                "follow \(directory) into \(place), spool \(spool.folder)",
+                with: ["directory": directory, "repository": place, "timeline": session.timeline.name, "spool": spool.folder], invocation)
             return 0
         }
         let limits = try CaptureLimits(invocation)
@@ -32,7 +35,7 @@ enum FollowVerb {
             let follower = try Follower(
                 directory: directory, timeline: session.timeline, spool: spool, limits: limits, options: options,
                 takeOver: invocation.flag("take-over")) { Console.note($0) }
-            do throws(AsofError) { return try follow(follower, directory, session, spool, signals, once: invocation.flag("once")) } catch {
+            do throws(AsofError) { return try follow(follower, directory, session, spool, signals, CaptureEvents(invocation), once: invocation.flag("once")) } catch {
                 guard follower.isReplaced, !invocation.flag("once") else { throw error }
                 Console.note("\(error.message): what stands there is compared with the log")
             }
@@ -43,7 +46,8 @@ enum FollowVerb {
     }
 
     private static func follow(
-        _ follower: Follower, _ directory: String, _ session: Session, _ spool: Spool, _ signals: SignalWaiter, once: Bool
+        _ follower: Follower, _ directory: String, _ session: Session, _ spool: Spool, _ signals: SignalWaiter, _ events: CaptureEvents,
+        once: Bool
     ) throws(AsofError) -> Int32 {
         let isEnding = Flag()
         var hasStopped = false
@@ -51,7 +55,7 @@ enum FollowVerb {
         try CaptureSpool.remember(spool, session)
         try follower.begin()
         let control = try ControlServer(follower, spool: spool) { isEnding.isSet }
-        Console.line("ready: follows \(directory) into \(session.repository.store.description) (timeline \(session.timeline.name))")
+        try events.ready("follows \(directory)", directory: directory, session, spool)
         var taken: Head?
         while !follower.hasEnded, !follower.isFenced {
             if once {
@@ -71,7 +75,7 @@ enum FollowVerb {
             return AsofError.Code.locked.rawValue
         }
         guard isArchived else { throw CaptureLimits.leftInSpool(spool) }
-        if let taken { Console.line("captured until \(taken.capturedUntil) (lsn:\(taken.lastExact))") }
+        if let taken { try events.captured(taken) }
         return 0
     }
 

@@ -26,7 +26,11 @@ enum RecordVerb {
         let spool = try CaptureSpool.choose(invocation, session, backing: backing)
         try FolderLayout.check([backing, mountPoint], try invocation.required("repo"), spool: spool.folder, state: session.stateFolder)
         if invocation.flag("dry-run") {
-            Console.line("would record \(backing) at \(mountPoint) into \(session.repository.store.description), spool \(spool.folder)")
+            let place = session.repository.store.description
+            try DryRun.say(
+                "record \(backing) at \(mountPoint) into \(place), spool \(spool.folder)",
+                with: ["directory": backing, "mountPoint": mountPoint, "repository": place, "timeline": session.timeline.name, "spool": spool.folder],
+                invocation)
             return 0
         }
         umask(0)
@@ -53,7 +57,7 @@ enum RecordVerb {
         try mount.start()
         let control = try ControlServer(recorder, spool: spool) { isEnding.isSet }
         let registration = MountRegistry(stateFolder: session.stateFolder).register(mountPoint)
-        Console.line("ready: \(mountPoint) records \(backing) into \(session.repository.store.description) (timeline \(session.timeline.name))")
+        try CaptureEvents(invocation).ready("\(mountPoint) records \(backing)", directory: backing, mountPoint: mountPoint, session, spool)
 
         let watcher = try? NamedThread("asof-signals") {
             while !isEnding.isSet {

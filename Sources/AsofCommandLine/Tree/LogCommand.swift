@@ -8,7 +8,7 @@ enum LogCommand {
             """
             Prints a line a transaction, oldest first: its number, its time and what was done to which path. Use it to find \
             the moment before something went wrong, then give that number to `asof mount --lsn`. Of a rename or a link both names \
-            are printed, from → to; of a tick of `asof follow` the first three files (with `-v` or `--json` all).
+            are printed; of a tick of `asof follow` the first three files (with `-v` or `--json` all).
             """,
             """
             With `--per` it prints totals for every period instead: the shape of a day on one page.

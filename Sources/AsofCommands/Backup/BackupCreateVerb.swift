@@ -20,7 +20,10 @@ enum BackupCreateVerb {
     static func run(_ invocation: Invocation) throws(AsofError) {
         let session = try Session(invocation, .writing)
         let type = try invocation.required("type")
-        if invocation.flag("dry-run") { return Console.line("would create a backup of type \(type) in timeline \(session.timeline.name)") }
+        if invocation.flag("dry-run") {
+            return try DryRun.say(
+                "create a backup of type \(type) in timeline \(session.timeline.name)", with: ["type": type, "timeline": session.timeline.name], invocation)
+        }
         switch type {
         case "incremental": try incremental(session, invocation)
         case "base": try base(session, invocation)
