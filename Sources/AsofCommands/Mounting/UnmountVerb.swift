@@ -22,9 +22,7 @@ enum UnmountVerb {
             let error = Errno(errno)
             switch error.rawValue {
             case EINVAL, ENOENT: throw AsofError(.failure, "nothing is mounted at \(path)")
-            case EBUSY:
-                throw AsofError(
-                    .failure, "\(path) is in use", hint: "end the programs that have files open there (`fuser -vm \(path)`), or use --lazy")
+            case EBUSY: throw inUse(path)
             case EPERM: try unmountByHelper(path, isLazy)
             default: throw AsofError(error, "cannot unmount \(path)")
             }
@@ -59,6 +57,12 @@ enum UnmountVerb {
         } catch {
             throw AsofError(error, "cannot run fusermount3")
         }
-        throw AsofError(.failure, "cannot unmount \(path)", hint: "does it belong to you?")
+        // The helper refuses strangers, and what is in use.
+        if MountTable.owner(of: path) == geteuid() { throw inUse(path) }
+        throw AsofError(.failure, "cannot unmount \(path)", hint: "it belongs to another user")
+    }
+
+    private static func inUse(_ path: String) -> AsofError {
+        AsofError(.locked, "\(path) is in use", hint: "end the programs that have files open there (`fuser -vm \(path)`), or use --lazy")
     }
 }
