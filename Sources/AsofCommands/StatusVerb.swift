@@ -62,18 +62,19 @@ enum StatusVerb {
     private static func show(_ answer: Answer, _ timeline: String, _ holder: Holder?) {
         Console.line("repository  \(answer.repository), timeline \(timeline)\(answer.trouble == nil ? "" : ": cannot be read now")")
         if let recorder = answer.recorder { show(recorder) } else {
-            Console.line("capture     none on this host\(holder.map { "; held by \($0.description)" } ?? "")")
+            let held = holder.map { $0.isKnownDead ? "; \(WindowVerb.endedSilently($0.description))" : "; held by \($0.description)" }
+            Console.line("capture     none on this host\(held ?? "")")
         }
         if let window = answer.window, let from = window.from, let to = window.to {
-            Console.line("window      \(from.time) to \(to.time) (lsn:\(from.lsn) to lsn:\(to.lsn)), \(window.gaps.count) gaps, \(HumanFormat.count(window.fuzzy.count)) fuzzy states")
+            Console.line("window      \(from.time) to \(to.time) (lsn:\(from.lsn) to lsn:\(to.lsn)), \(window.gaps.count) gaps\(window.fuzzy.count == 0 ? "" : ", \(WindowVerb.states(window.fuzzy.count)) fuzzy")")
         }
         for mount in answer.mounts { Console.line("mount       \(mount.mountPoint): \(mount.time ?? "directory of time or capture"), process \(mount.process)") }
     }
 
     private static func show(_ status: RecorderStatus) {
         Console.line("capture     process \(status.process), epoch \(status.epoch)")
-        Console.line("captured    lsn:\(status.lastTransaction) at \(status.lastTime)")
-        Console.line("archived    lsn:\(status.archivedTransaction), everything until \(status.archivedUntil)")
+        Console.line("captured    \(status.lastTime.map { "lsn:\(status.lastTransaction) at \($0)" } ?? "nothing yet")")
+        Console.line("archived    \(status.archivedUntil.map { "lsn:\(status.archivedTransaction), everything until \($0)" } ?? "never")")
         Console.line("spool       \(HumanFormat.bytes(status.spoolBytes)) of \(HumanFormat.bytes(status.spoolLimit)); \(status.waitingSegments) segments (\(HumanFormat.bytes(status.waitingBytes))) wait for the repository")
         Console.line("comparison  \(status.comparison): \(HumanFormat.count(status.compared)) files, \(HumanFormat.bytes(status.comparedBytes)) read, \(status.differences) differed")
         if let follow = status.follow { show(follow) }

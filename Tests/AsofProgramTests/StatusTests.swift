@@ -27,6 +27,35 @@ extension ProgramTests {
             try capture.stop()
         }
 
+        @Test func `tells a capture that died from one that runs, and never from a date of long ago`() throws {
+            let capture = try fixture.start("follow", "--no-stop", "--interval", "1h", "data")
+            for command in ["status", "window"] { #expect(!(try fixture.run(command).output.contains("1677"))) }
+            #expect(try fixture.run("window").output.contains("now, by process \(capture.child.pid)"))
+            #expect(try fixture.run("backup", "create").code == 0)
+            try capture.child.kill(SIGKILL)
+            try capture.child.wait()
+            for command in ["status", "window"] {
+                let dead = try fixture.run(command)
+                #expect(dead.code == 0 && dead.output.contains("process \(capture.child.pid)") && dead.output.contains("ended without saying so"), "\(dead)")
+            }
+            let json = try fixture.run("window", "--json").output
+            #expect(json.contains("endedSilently") && !json.contains("capturing"), "\(json)")
+            #expect(try fixture.run("follow", "--once", "--no-stop", "data").code == 0)
+            #expect(try fixture.run("window").output.contains("captured  not now\n"))
+        }
+
+        @Test func `before anything is archived says never`() throws {
+            // So much that its first scan is not over at once.
+            let file = try SystemCall.open(fixture.folder.path("data/large"), O_WRONLY | O_CREAT, mode: 0o600)
+            try SystemCall.truncate(file.raw, to: 2 << 30)
+            let capture = try fixture.start("follow", "--no-stop", "--interval", "1h", "data")
+            let status = try fixture.run("status").output
+            #expect(status.contains("archived    never") && !status.contains("1677") && !status.contains("1970"), "\(status)")
+            try capture.child.kill(SIGKILL)
+            try capture.child.wait()
+            #expect(try fixture.run("backup", "create").error.contains("nothing is archived yet"))
+        }
+
         @Test func `with no capture and no repository says which is missing`() throws {
             try SystemCall.rename(at: AT_FDCWD, fixture.folder.path("repo"), to: AT_FDCWD, fixture.folder.path("away"))
             let blind = try fixture.run("status")

@@ -323,7 +323,7 @@ extension Holder {
     }
 
     /// True when it cannot write any more for sure. Of another host or container only a person can know.
-    var isKnownDead: Bool {
+    package var isKnownDead: Bool {
         let identity = ProcessIdentity(pid: process, startTicks: started, bootID: boot, host: host, namespace: namespace)
         return (try? identity.liveness()) == .dead
     }

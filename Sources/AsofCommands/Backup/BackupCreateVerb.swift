@@ -35,9 +35,11 @@ enum BackupCreateVerb {
         guard let sealed = try session.control().seal() else {
             let head = try session.timeline.head()
             let age = HumanFormat.duration(nanoseconds: max(0, SystemClock.now().nanoseconds(since: head.capturedUntil)))
+            let newest = head.capturedUntil == .distantPast ? "nothing is archived yet" : "the last captured instant is \(head.capturedUntil), \(age) ago"
             throw AsofError(
-                .failure, "no capture of timeline \(session.timeline.name) runs on this host; the last captured instant is \(head.capturedUntil), \(age) ago",
-                hint: head.holder.map { "it is held by \($0.description)" } ?? "`asof record` starts one")
+                .failure, "no capture of timeline \(session.timeline.name) runs on this host; \(newest)",
+                hint: head.holder.map { $0.isKnownDead ? WindowVerb.endedSilently($0.description) : "it is held by \($0.description)" }
+                    ?? "`asof follow DIR` starts one")
         }
         let answer = Answer(id: sealed.time, type: "incremental", lsn: sealed.lsn, bytes: nil, inodes: nil, isNew: true)
         try show(answer, invocation) { "\(answer.id)  everything acknowledged until then is archived (lsn:\(answer.lsn))" }
