@@ -45,7 +45,9 @@ struct ServedMount {
             facts.lsn = cut.lsn.rawValue
             facts.time = cut.time.description
             if request == .latest { facts.age = "\(HumanFormat.duration(nanoseconds: max(0, now.nanoseconds(since: head.capturedUntil)))) old" }
-            fileSystem = ViewFileSystem(try View(cut, of: session.timeline, head: head, reader: reader), presentation: presentation)
+            let view = try View(cut, of: session.timeline, head: head, reader: reader)
+            try view.open()
+            fileSystem = ViewFileSystem(view, presentation: presentation)
         } else {
             let head = try session.timeline.head()
             facts = Self.facts(mountPoint, head)
