@@ -31,11 +31,12 @@ enum FollowVerb {
             return 0
         }
         let limits = try CaptureLimits(invocation)
+        let events = CaptureEvents(invocation)
         while true {
             let follower = try Follower(
                 directory: directory, timeline: session.timeline, spool: spool, limits: limits, options: options,
                 takeOver: invocation.flag("take-over")) { Console.note($0) }
-            do throws(AsofError) { return try follow(follower, directory, session, spool, signals, CaptureEvents(invocation), once: invocation.flag("once")) } catch {
+            do throws(AsofError) { return try follow(follower, directory, session, spool, signals, events, once: invocation.flag("once")) } catch {
                 guard follower.isReplaced, !invocation.flag("once") else { throw error }
                 Console.note("\(error.message): what stands there is compared with the log")
             }

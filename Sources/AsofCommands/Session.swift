@@ -74,14 +74,16 @@ struct Session {
         return String(cString: folder) + "/" + path
     }
 
-    /// The head, and with a capture on this host, everything that was acknowledged before the call in it.
-    func headUpToNow() throws(AsofError) -> (head: Head, isLive: Bool) {
+    /// The head, and with a capture on this host, everything that was acknowledged before the call in it. `note`: why it is not, for people.
+    func headUpToNow() throws(AsofError) -> (head: Head, note: String?) {
         do throws(AsofError) {
-            let sealed = try control().seal()
-            return (try timeline.head(), sealed != nil)
+            _ = try control().seal()
+            return (try timeline.head(), nil)
         } catch {
-            Console.note("the running capture cannot archive now (\(error.message)): what is newer than the repository is not shown")
-            return (try timeline.head(), true)
+            return (
+                try timeline.head(),
+                "the running capture cannot archive now (\(error.message)): what is newer than the repository is not shown"
+            )
         }
     }
 }

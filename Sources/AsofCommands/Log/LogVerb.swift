@@ -28,7 +28,8 @@ enum LogVerb {
     static func run(_ invocation: Invocation) throws(AsofError) {
         let session = try Session(invocation)
         let reader = ObjectReader(repository: session.repository)
-        let (head, _) = try session.headUpToNow()
+        let (head, note) = try session.headUpToNow()
+        if let note { Console.note(note) }
         guard let first = head.first else { throw AsofError(.outsideWindow, "nothing was captured yet", hint: "`asof window`") }
         let now = SystemClock.now()
         let from = try cut(try invocation.when("from"), now, session, head, reader) ?? Cut(lsn: first.lsn, time: first.time)

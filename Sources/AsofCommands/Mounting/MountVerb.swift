@@ -63,6 +63,7 @@ enum MountVerb {
     private static func announce(_ facts: ServedMount.Facts, _ invocation: Invocation) {
         if invocation.flag("json") { return (try? Console.json(facts)) ?? () }
         guard !invocation.flag("quiet") else { return }
+        if let note = facts.note { Console.note(note) }
         guard let lsn = facts.lsn, let time = facts.time else {
             return Console.line("\(facts.mountPoint): a directory of time, from \(facts.from) to \(facts.to)")
         }
