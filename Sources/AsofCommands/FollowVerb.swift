@@ -14,7 +14,7 @@ enum FollowVerb {
         }
         let directory = try RecordVerb.realPath(try invocation.argument("DIR"))
         let session = try Session(invocation, .writing)
-        let spool = invocation.value("spool").map { Spool(folder: Session.absolute($0)) } ?? session.spool
+        let spool = try CaptureSpool.choose(invocation, session, backing: directory)
         try FolderLayout.check([directory], try invocation.required("repo"), spool: spool.folder, state: session.stateFolder)
         var options = Follower.Options()
         if let tick = try invocation.duration("tick") { options.tick = tick }
@@ -24,15 +24,19 @@ enum FollowVerb {
         options.scan.rate = try invocation.size("scan-rate")
         if let kind = invocation.value("watch-by"), kind != "auto" { options.watchBy = WatchKind(rawValue: kind) }
         if invocation.flag("dry-run") {
-            Console.line("would follow \(directory) into \(session.repository.store.description), spool \(spool.folder)")
+            let place = session.repository.store.description
+            try DryRun.say(
+                "follow \(directory) into \(place), spool \(spool.folder)",
+                with: ["directory": directory, "repository": place, "timeline": session.timeline.name, "spool": spool.folder], invocation)
             return 0
         }
         let limits = try CaptureLimits(invocation)
+        let events = CaptureEvents(invocation)
         while true {
             let follower = try Follower(
                 directory: directory, timeline: session.timeline, spool: spool, limits: limits, options: options,
                 takeOver: invocation.flag("take-over")) { Console.note($0) }
-            do throws(AsofError) { return try follow(follower, directory, session, spool, signals, once: invocation.flag("once")) } catch {
+            do throws(AsofError) { return try follow(follower, directory, session, spool, signals, events, once: invocation.flag("once")) } catch {
                 guard follower.isReplaced, !invocation.flag("once") else { throw error }
                 Console.note("\(error.message): what stands there is compared with the log")
             }
@@ -43,14 +47,16 @@ enum FollowVerb {
     }
 
     private static func follow(
-        _ follower: Follower, _ directory: String, _ session: Session, _ spool: Spool, _ signals: SignalWaiter, once: Bool
+        _ follower: Follower, _ directory: String, _ session: Session, _ spool: Spool, _ signals: SignalWaiter, _ events: CaptureEvents,
+        once: Bool
     ) throws(AsofError) -> Int32 {
         let isEnding = Flag()
         var hasStopped = false
         defer { if !hasStopped { _ = follower.stop() } }
+        try CaptureSpool.remember(spool, session)
         try follower.begin()
         let control = try ControlServer(follower, spool: spool) { isEnding.isSet }
-        Console.line("ready: follows \(directory) into \(session.repository.store.description) (timeline \(session.timeline.name))")
+        try events.ready("follows \(directory)", directory: directory, session, spool)
         var taken: Head?
         while !follower.hasEnded, !follower.isFenced {
             if once {
@@ -70,7 +76,7 @@ enum FollowVerb {
             return AsofError.Code.locked.rawValue
         }
         guard isArchived else { throw CaptureLimits.leftInSpool(spool) }
-        if let taken { Console.line("captured until \(taken.capturedUntil) (lsn:\(taken.lastExact))") }
+        if let taken { try events.captured(taken) }
         return 0
     }
 

@@ -17,7 +17,10 @@ enum InitVerb {
         let compression = try Compression.parse(try invocation.required("compression"))
         let key = try Session.key(invocation)
         if invocation.flag("dry-run") {
-            return Console.line("would make a repository in \(try invocation.required("repo")), \(compression), \(key == nil ? "not encrypted" : "encrypted")")
+            let place = try Session.location(invocation).description
+            return try DryRun.say(
+                "make a repository in \(place), \(compression), \(key == nil ? "not encrypted" : "encrypted")",
+                with: ["repository": place, "compression": compression.description, "encryption": key == nil ? "none" : "aes-256-gcm"], invocation)
         }
         let store = try Session.store(invocation, .creating)
         let repository = try Repository.create(in: store, compression: compression, key: key, now: Instant(seconds: SystemClock.now().seconds))

@@ -19,7 +19,7 @@ public enum Program {
         do throws(UsageError) {
             invocation = try Parser.parse(CommandTree.root, arguments, environment: environment)
         } catch {
-            Console.error(error.failure)
+            Console.error(error.failure, asJSON: arguments.contains("--json"))
             return AsofError.Code.usage.rawValue
         }
         switch invocation.purpose {
@@ -41,7 +41,7 @@ public enum Program {
 
     private static func perform(_ invocation: Invocation, _ arguments: [String]) throws(AsofError) -> Int32 {
         switch invocation.path {
-        case ["version"]: Console.write("asof \(version)\n")
+        case ["version"]: try VersionVerb.run(invocation)
         case ["completions"]: try CompletionsVerb.run(invocation)
         case ["init"]: try InitVerb.run(invocation)
         case ["record"]: return try RecordVerb.run(invocation)

@@ -23,10 +23,14 @@ enum RecordVerb {
         try StackedMount.refuse(mountPoint)
         try ServedMount.requireEmpty(mountPoint)
         let session = try Session(invocation, .writing)
-        let spool = invocation.value("spool").map { Spool(folder: Session.absolute($0)) } ?? session.spool
+        let spool = try CaptureSpool.choose(invocation, session, backing: backing)
         try FolderLayout.check([backing, mountPoint], try invocation.required("repo"), spool: spool.folder, state: session.stateFolder)
         if invocation.flag("dry-run") {
-            Console.line("would record \(backing) at \(mountPoint) into \(session.repository.store.description), spool \(spool.folder)")
+            let place = session.repository.store.description
+            try DryRun.say(
+                "record \(backing) at \(mountPoint) into \(place), spool \(spool.folder)",
+                with: ["directory": backing, "mountPoint": mountPoint, "repository": place, "timeline": session.timeline.name, "spool": spool.folder],
+                invocation)
             return 0
         }
         umask(0)
@@ -43,6 +47,7 @@ enum RecordVerb {
         let isEnding = Flag()
         var hasStopped = false
         defer { if !hasStopped { _ = recorder.stop() } }
+        try CaptureSpool.remember(spool, session)
         try recorder.begin()
         let mount = try FuseMount(
             fileSystem: recorder.fileSystem, mountPoint: mountPoint,
@@ -52,7 +57,7 @@ enum RecordVerb {
         try mount.start()
         let control = try ControlServer(recorder, spool: spool) { isEnding.isSet }
         let registration = MountRegistry(stateFolder: session.stateFolder).register(mountPoint)
-        Console.line("ready: \(mountPoint) records \(backing) into \(session.repository.store.description) (timeline \(session.timeline.name))")
+        try CaptureEvents(invocation).ready("\(mountPoint) records \(backing)", directory: backing, mountPoint: mountPoint, session, spool)
 
         let watcher = try? NamedThread("asof-signals") {
             while !isEnding.isSet {

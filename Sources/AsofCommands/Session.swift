@@ -20,12 +20,26 @@ struct Session {
         stateFolder = Self.stateFolder(invocation)
     }
 
-    var spool: Spool { Spool(stateFolder: stateFolder, repository: repository, timeline: timeline.name) }
-    var control: ControlClient { ControlClient(spool: spool) }
+    var defaultSpool: Spool { Spool(stateFolder: stateFolder, repository: repository, timeline: timeline.name) }
+
+    /// The capture of this timeline that ran, or runs, on this host last.
+    func lastCapture() throws(AsofError) -> LastCapture? {
+        try LastCapture.load(stateFolder: stateFolder, repository: repository, timeline: timeline.name)
+    }
+
+    func control() throws(AsofError) -> ControlClient {
+        ControlClient(spool: try lastCapture().map { Spool(folder: $0.spool) } ?? defaultSpool)
+    }
 
     static func store(_ invocation: Invocation, _ access: DirectoryStore.Access) throws(AsofError) -> any ObjectStore {
-        let location = try StoreLocation(parsing: try invocation.required("repo"))
-        return RetryingStore(try location.open(access), attempts: 3)
+        RetryingStore(try location(invocation).open(access), attempts: 3)
+    }
+
+    static func location(_ invocation: Invocation) throws(AsofError) -> StoreLocation {
+        guard let place = invocation.value("repo") else {
+            throw AsofError(.noRepository, "no repository is named", hint: "give --repo DIR, or export ASOF_REPO=DIR for all commands")
+        }
+        return try StoreLocation(parsing: place)
     }
 
     /// Nil: none was given.
@@ -60,15 +74,16 @@ struct Session {
         return String(cString: folder) + "/" + path
     }
 
-    /// The head, and with a capture on this host, everything that was acknowledged before the call in it.
-    func headUpToNow() throws(AsofError) -> (head: Head, isLive: Bool) {
+    /// The head, and with a capture on this host, everything that was acknowledged before the call in it. `note`: why it is not, for people.
+    func headUpToNow() throws(AsofError) -> (head: Head, note: String?) {
         do throws(AsofError) {
-            let sealed = try control.seal()
-            return (try timeline.head(), sealed != nil)
+            _ = try control().seal()
+            return (try timeline.head(), nil)
         } catch {
-            guard error.code == .unavailable else { throw error }
-            Console.note("the running capture cannot archive now (\(error.message)): what is newer than the repository is not shown")
-            return (try timeline.head(), true)
+            return (
+                try timeline.head(),
+                "the running capture cannot archive now (\(error.message)): what is newer than the repository is not shown"
+            )
         }
     }
 }

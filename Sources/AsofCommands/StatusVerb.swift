@@ -19,31 +19,62 @@ enum StatusVerb {
         var window: WindowVerb.Answer?
         var recorder: RecorderStatus?
         var mounts: [Mount]
+        /// Why the repository cannot be read now.
+        var trouble: String?
     }
 
     static func run(_ invocation: Invocation) throws(AsofError) {
         let registry = MountRegistry(stateFolder: Session.stateFolder(invocation))
         if let given = invocation.positional("MOUNTPOINT") { return try mount(given, registry, invocation) }
-        let session = try Session(invocation)
-        let recorder = try session.control.status()
-        let head = try session.timeline.loadHead()
+        let (place, timeline) = (try Session.location(invocation).description, try invocation.required("timeline"))
+        var trouble: AsofError?
+        var session: Session?
+        var head: Head?
+        do throws(AsofError) {
+            let opened = try Session(invocation)
+            session = opened
+            head = try opened.timeline.loadHead()
+        } catch {
+            guard error.code != .usage else { throw error }
+            trouble = error
+        }
+        // A capture answers without its repository.
+        let recorder: RecorderStatus?
+        if let session { recorder = try session.control().status() } else {
+            recorder = try running(place, timeline, stateFolder: Session.stateFolder(invocation))
+        }
         let answer = Answer(
-            repository: session.repository.store.description,
-            window: head.map { WindowVerb.answer($0, timeline: session.timeline.name, now: SystemClock.now()) }, recorder: recorder,
-            mounts: registry.entries().map { describe($0) })
-        if invocation.flag("json") { return try Console.json(answer) }
-        Console.line("repository  \(answer.repository), timeline \(session.timeline.name)")
-        if let recorder { show(recorder) } else { Console.line("capture     none on this host\(head?.holder.map { "; held by \($0.description)" } ?? "")") }
+            repository: place, window: head.map { WindowVerb.answer($0, timeline: timeline, now: SystemClock.now()) }, recorder: recorder,
+            mounts: registry.entries().map { describe($0) }, trouble: trouble?.message)
+        if invocation.flag("json") { try Console.json(answer) } else { show(answer, timeline, head?.holder) }
+        guard let trouble else { return }
+        throw recorder == nil ? trouble : AsofError(.incomplete, "the repository cannot be read now: \(trouble.message)", hint: trouble.hint)
+    }
+
+    /// The capture that runs here for a repository that cannot be opened; nil: none that is remembered answers.
+    private static func running(_ place: String, _ timeline: String, stateFolder: String) throws(AsofError) -> RecorderStatus? {
+        for last in LastCapture.all(stateFolder: stateFolder, repository: place, timeline: timeline) {
+            if let status = try ControlClient(spool: Spool(folder: last.spool)).status() { return status }
+        }
+        return nil
+    }
+
+    private static func show(_ answer: Answer, _ timeline: String, _ holder: Holder?) {
+        Console.line("repository  \(answer.repository), timeline \(timeline)\(answer.trouble == nil ? "" : ": cannot be read now")")
+        if let recorder = answer.recorder { show(recorder) } else {
+            let held = holder.map { $0.isKnownDead ? "; \(WindowVerb.endedSilently($0.description))" : "; held by \($0.description)" }
+            Console.line("capture     none on this host\(held ?? "")")
+        }
         if let window = answer.window, let from = window.from, let to = window.to {
-            Console.line("window      \(from.time) to \(to.time) (lsn:\(from.lsn) to lsn:\(to.lsn)), \(window.gaps.count) gaps")
+            Console.line("window      \(from.time) to \(to.time) (lsn:\(from.lsn) to lsn:\(to.lsn)), \(window.gaps.count) gaps\(window.fuzzy.count == 0 ? "" : ", \(WindowVerb.states(window.fuzzy.count)) fuzzy")")
         }
         for mount in answer.mounts { Console.line("mount       \(mount.mountPoint): \(mount.time ?? "directory of time or capture"), process \(mount.process)") }
     }
 
     private static func show(_ status: RecorderStatus) {
         Console.line("capture     process \(status.process), epoch \(status.epoch)")
-        Console.line("captured    lsn:\(status.lastTransaction) at \(status.lastTime)")
-        Console.line("archived    lsn:\(status.archivedTransaction), everything until \(status.archivedUntil)")
+        Console.line("captured    \(status.lastTime.map { "lsn:\(status.lastTransaction) at \($0)" } ?? "nothing yet")")
+        Console.line("archived    \(status.archivedUntil.map { "lsn:\(status.archivedTransaction), everything until \($0)" } ?? "never")")
         Console.line("spool       \(HumanFormat.bytes(status.spoolBytes)) of \(HumanFormat.bytes(status.spoolLimit)); \(status.waitingSegments) segments (\(HumanFormat.bytes(status.waitingBytes))) wait for the repository")
         Console.line("comparison  \(status.comparison): \(HumanFormat.count(status.compared)) files, \(HumanFormat.bytes(status.comparedBytes)) read, \(status.differences) differed")
         if let follow = status.follow { show(follow) }

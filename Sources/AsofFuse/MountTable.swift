@@ -15,14 +15,32 @@ package enum MountTable {
         return type(at: Array(path.utf8), in: bytes)?.hasPrefix("fuse.asof") ?? false
     }
 
+    /// The user whose mount is topmost at `path`; nil where there is none, or its file system does not say.
+    package static func owner(of path: String) -> UInt32? {
+        guard let bytes = try? SystemCall.readAll(path: "/proc/thread-self/mountinfo") else { return nil }
+        return owner(at: Array(path.utf8), in: bytes)
+    }
+
     /// The type of the topmost mount at `path`; nil where there is none.
     static func type(at path: [UInt8], in table: [UInt8]) -> String? {
-        var found: String?
+        fileSystem(at: path, in: table).first.map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    static func owner(at path: [UInt8], in table: [UInt8]) -> UInt32? {
+        guard let options = fileSystem(at: path, in: table).dropFirst(2).first else { return nil }
+        let prefix = Array("user_id=".utf8)
+        return options.split(separator: UInt8(ascii: ",")).first { $0.starts(with: prefix) }
+            .flatMap { UInt32(String(decoding: $0.dropFirst(prefix.count), as: UTF8.self)) }
+    }
+
+    /// Type, source and options of the topmost mount at `path`.
+    private static func fileSystem(at path: [UInt8], in table: [UInt8]) -> ArraySlice<ArraySlice<UInt8>> {
+        var found: ArraySlice<ArraySlice<UInt8>> = []
         for line in table.split(separator: UInt8(ascii: "\n")) {
             let fields = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
             guard fields.count >= 5, unescaped(fields[4]) == path, let dash = fields.firstIndex(of: [UInt8(ascii: "-")]), dash + 1 < fields.count
             else { continue }
-            found = String(decoding: fields[dash + 1], as: UTF8.self)
+            found = fields[(dash + 1)...]
         }
         return found
     }

@@ -48,6 +48,16 @@ package final class View: Sendable {
         self.layers = layers
     }
 
+    /// Reads what every use of the view begins with, the root and its names, so that damage there is told before anybody relies on it.
+    package func open() throws(AsofError) {
+        guard try attributes(of: .root)?.isDirectory ?? false else {
+            throw AsofError(
+                .damaged, "the state of lsn:\(cut.lsn) has no root directory: an index that it is read from is damaged",
+                hint: "restore the repository from a copy; other instants may mount")
+        }
+        _ = try entries(of: .root)
+    }
+
     /// False: the log says that some files of this state may be torn.
     package func isExact() throws(AsofError) -> Bool {
         if let known = exactness.withLock({ $0 }) { return known }

@@ -253,4 +253,33 @@ struct RecorderLifeTests {
         _ = try seen.withUnsafeMutableBytes { try view.read(node.inode, size: UInt64(large.count), offset: 0, into: $0) }
         #expect(seen == (try folder.read("backing/large")))
     }
+
+    @Test func `fuzzy ticks are counted while they are sealed, and again when a spooled segment is read back`() throws {
+        try spool.prepare()
+        let root = SharedDescriptor(try SystemCall.open(folder.path("backing"), O_RDONLY | O_DIRECTORY))
+        let recovered = try RecoveredJournal(folder: folder.path("spool/journal"), sealed: .zero, anchor: root.unmanaged)
+        let references = PayloadReferences(anchor: root.unmanaged, recovered: [:])
+        let journal = try Journal(
+            folder: folder.path("spool/journal"), recovered: recovered, references: references, lastLSN: .zero, lastTime: .distantPast)
+        let status = try SystemCall.status(root.unmanaged)
+        for number in 1...9 {
+            let verb: Verb = [2, 3, 7].contains(number) ? .fuzzyTick : .tick
+            try journal.commit(try journal.begin([.root]), verb, [.attributes(.root, status.attributes, isBorn: number == 1)])
+        }
+        let appender = try Appender.take(try timeline(), as: try .current(), unsettledSince: CutPoint(lsn: .zero, time: .distantPast)) { _, _ in true }
+        let archiver = Archiver(appender: appender, spool: spool, keepsLocal: true, waiting: [])
+        let sealer = Sealer(
+            journal: journal, spool: spool, repository: repository, timeline: "main", epoch: appender.epoch, limits: CaptureLimits(),
+            archiver: archiver, after: (.zero, [], .root), firstPosition: UInt64(JournalFile.length), voided: 0..<0
+        ) { archiver.add(.gap($0)) }
+        let threads = [try NamedThread("archiver") { archiver.run() }, try NamedThread("sealer") { sealer.run() }]
+        #expect(sealer.stop())
+        #expect(archiver.stop(patience: .seconds(20)))
+        for thread in threads { thread.join() }
+
+        let head = try timeline().head()
+        #expect(head.fuzzyCuts.ranges.map { [$0.first.rawValue, $0.last.rawValue, $0.count] } == [[2, 3, 2], [7, 7, 1]])
+        let name = try #require(try folder.names(in: "spool/archived").first)
+        #expect(try SpooledSegment(reading: folder.path("spool/archived/\(name)"), repository: repository).object == head.segments.first)
+    }
 }

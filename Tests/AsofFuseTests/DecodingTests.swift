@@ -29,6 +29,18 @@ struct DecodingTests {
         #expect(MountTable.device(at: Array(path.utf8), in: Self.table) == device)
     }
 
+    @Test func `the owner of the topmost mount is told where its file system says so`() {
+        let table = Array("""
+            31 30 0:40 / /mnt/past ro shared:5 - fuse.asof /repo ro,user_id=1000,group_id=1000
+            32 30 0:41 / /mnt/over rw - fuse.asof x rw,user_id=0
+            33 30 0:42 / /mnt/over rw - tmpfs none rw
+            34 30 0:43 / /mnt/odd rw - fuse.asof x rw,user_id=-1
+            35 30 0:44 / /mnt/short rw - fuse.asof
+            """.utf8)
+        let owners = ["past", "over", "odd", "short", "none"].map { MountTable.owner(at: Array("/mnt/\($0)".utf8), in: table) }
+        #expect(owners == [1000, nil, nil, nil, nil])
+    }
+
     @Test func `the type of the topmost mount is told, and of nothing else`() {
         let table = Array("""
             30 1 8:1 / / rw - ext4 /dev/a rw

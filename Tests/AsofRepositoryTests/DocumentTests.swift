@@ -98,4 +98,40 @@ struct DocumentTests {
             #expect(found?.message.contains("head.json") == true)
         }
     }
+
+    private func segment(_ first: UInt64, _ last: UInt64, fuzzy: [UInt64]) -> SealedObject {
+        SealedObject(
+            first: LSN(first), last: LSN(last), firstTime: Instant(nanoseconds: Int64(first)), lastTime: Instant(nanoseconds: Int64(last)),
+            epoch: 1, id: .random(), size: 1000, hash: [UInt8](repeating: 7, count: 32), tailOffset: 64, tailLength: 100, highestInode: .root,
+            fuzzy: fuzzy.reduce(into: FuzzyCuts()) { $0.add(LSN($1), at: Instant(nanoseconds: Int64($1))) })
+    }
+
+    @Test func `a head tells which cuts are fuzzy, over the borders of segments`() throws {
+        var head = Head()
+        head.segments = [segment(1, 10, fuzzy: [2, 9, 10]), segment(11, 12, fuzzy: []), segment(13, 20, fuzzy: [13]), segment(21, 30, fuzzy: [])]
+        let again = try Head(decoding: try head.encode(key: key), key: key, name: "head.json")
+        #expect(again == head)
+        #expect(again.fuzzyCuts.ranges.map(\.first.rawValue) == [2, 9, 13] && again.fuzzyCuts.count == 4)
+        // As a head of an older release: nothing is known of fuzzy cuts.
+        head.segments = [segment(1, 10, fuzzy: [])]
+        let bytes = try head.encode(key: nil)
+        #expect(!String(decoding: bytes, as: UTF8.self).contains("fuzzy"))
+    }
+
+    @Test(arguments: [
+        #""count":1,"first":2,"last":11,"times":[1,2]"#, #""count":0,"first":2,"last":2,"times":[1,2]"#,
+        #""count":3,"first":2,"last":3,"times":[1,2]"#, #""count":1,"first":2,"last":2,"times":[1]"#,
+        #""count":1,"first":3,"last":2,"times":[1,2]"#, #""count":1,"first":0,"last":2,"times":[1,2]"#,
+    ])
+    func `fuzzy cuts that cannot be are damage`(hostile: String) throws {
+        var head = Head()
+        head.segments = [segment(1, 10, fuzzy: [2])]
+        let json = String(decoding: try head.encode(key: nil).prefix { $0 != 0x0A }, as: UTF8.self)
+        let good = #""count":1,"first":2,"last":2,"times":[2,2]"#
+        #expect(json.contains(good))
+        let parts = json.split(separator: good, omittingEmptySubsequences: false)
+        let bytes = SignedDocument.seal(Array(parts.joined(separator: hostile).utf8), key: nil)
+        let found = error { () throws(AsofError) in _ = try Head(decoding: bytes, key: nil, name: "head.json") }
+        #expect(found?.code == .damaged && found?.message.contains("fuzzy") == true, "\(String(describing: found))")
+    }
 }

@@ -38,8 +38,13 @@ final class Archiver: Sendable {
     private let appender: Appender
     private let spool: Spool
     private let keepsLocal: Bool
+    /// One line for the operator.
+    private let report: @Sendable (String) -> Void
 
-    init(appender: Appender, spool: Spool, keepsLocal: Bool, waiting: [SpooledSegment]) {
+    init(
+        appender: Appender, spool: Spool, keepsLocal: Bool, waiting: [SpooledSegment], report: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
+        self.report = report
         self.appender = appender
         self.spool = spool
         self.keepsLocal = keepsLocal
@@ -85,6 +90,7 @@ final class Archiver: Sendable {
 
     func run() {
         var pause = 1
+        var notes = TroubleNotes("the repository cannot be written", relief: "the repository can be written again")
         while true {
             _ = queue.wait { !$0.items.isEmpty || $0.isStopping }
             let (batch, isStopping) = queue.withLock { queue in
@@ -99,6 +105,7 @@ final class Archiver: Sendable {
             do throws(AsofError) {
                 try publish(batch)
                 pause = 1
+                if let line = notes.succeeded(at: SystemClock.monotonicNanoseconds()) { report(line) }
             } catch {
                 let isFenced = error.code == .locked
                 queue.withLock { queue in
@@ -106,6 +113,8 @@ final class Archiver: Sendable {
                     queue.isFenced = queue.isFenced || isFenced
                 }
                 queue.broadcast()
+                // Who is fenced ends, and says so.
+                if !isFenced, let line = notes.failed(error.message, at: SystemClock.monotonicNanoseconds()) { report(line) }
                 if isStopping || isFenced { return finish() }
                 _ = queue.wait(timeout: .seconds(pause)) { $0.isStopping }
                 pause = min(pause * 2, 30)

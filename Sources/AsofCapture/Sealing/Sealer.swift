@@ -35,6 +35,8 @@ final class Sealer: @unchecked Sendable {
     private let voided: Range<Journal.Position>
     /// Remembers and publishes a gap.
     private let declare: (Gap) throws(AsofError) -> Void
+    /// One line for the operator.
+    private let report: @Sendable (String) -> Void
 
     private var position: Journal.Position
     private var lastSealed: LSN
@@ -48,11 +50,12 @@ final class Sealer: @unchecked Sendable {
     /// Intents of the open segment's transactions that refer to their payload.
     private var referring: [Journal.Position] = []
     private var lastMark: UInt64 = 0
+    private var notes = TroubleNotes("what is captured cannot be sealed", relief: "what is captured is sealed again")
 
     init(
         journal: Journal, spool: Spool, repository: Repository, timeline: String, epoch: UInt64, limits: CaptureLimits,
         archiver: Archiver, after last: (lsn: LSN, hash: [UInt8], highestInode: InodeNumber), firstPosition: Journal.Position,
-        voided: Range<Journal.Position>, declare: @escaping (Gap) throws(AsofError) -> Void
+        voided: Range<Journal.Position>, report: @escaping @Sendable (String) -> Void = { _ in }, declare: @escaping (Gap) throws(AsofError) -> Void
     ) {
         self.journal = journal
         self.spool = spool
@@ -66,6 +69,7 @@ final class Sealer: @unchecked Sendable {
         highestInode = last.highestInode
         position = firstPosition
         self.voided = voided
+        self.report = report
         self.declare = declare
     }
 
@@ -136,9 +140,11 @@ final class Sealer: @unchecked Sendable {
             do throws(AsofError) {
                 try body()
                 requests.withLock { $0.trouble = nil }
+                if let line = notes.succeeded(at: SystemClock.monotonicNanoseconds()) { report(line) }
                 return true
             } catch {
                 requests.withLock { $0.trouble = error.description }
+                if let line = notes.failed(error.message, at: SystemClock.monotonicNanoseconds()) { report(line) }
                 if requests.withLock({ $0.isStopping }) { return false }
                 SystemClock.sleep(.seconds(1))
             }

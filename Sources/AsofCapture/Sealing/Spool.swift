@@ -75,6 +75,16 @@ package struct Spool: Sendable {
         return result.sorted { $0.object.first < $1.object.first }
     }
 
+    /// The newest transaction of the sealed segments, by their names.
+    func sealedTransactions() throws(AsofError) -> LSN {
+        var newest = LSN.zero
+        for name in try names(in: segmentsFolder) where name.hasPrefix("segment-") {
+            let numbers = name.split { $0 == "-" || $0 == "." }
+            if numbers.count == 4, let last = UInt64(numbers[2]) { newest = max(newest, LSN(last)) }
+        }
+        return newest
+    }
+
     private func names(in path: String) throws(AsofError) -> [String] {
         var names: [String] = []
         do throws(Errno) {
@@ -141,13 +151,27 @@ struct SpooledSegment: Sendable {
             let sealer = repository.sealer(for: header.id)
             let plain = try frame.withUnsafeBytes { try FrameDecoder().decode($0, role: .tail, offset: place.offset, sealer: sealer) }
             let tail = try ObjectTail(decoding: plain)
+            var fuzzy = FuzzyCuts()
+            for group in tail.groups {
+                for transaction in try Self.transactions(of: group, in: bytes, sealer).transactions where transaction.verb.isFuzzy {
+                    fuzzy.add(transaction.lsn, at: transaction.time)
+                }
+            }
             object = SealedObject(
                 first: tail.first, last: tail.last, firstTime: tail.firstTime, lastTime: tail.lastTime, epoch: header.epoch,
                 id: header.id, size: UInt64(bytes.count), hash: SHA256Hasher.hash(bytes), tailOffset: place.offset,
-                tailLength: place.length, highestInode: tail.highestInode)
+                tailLength: place.length, highestInode: tail.highestInode, fuzzy: fuzzy)
             self.path = path
         } catch {
             throw AsofError(.damaged, "\(path) is damaged: \(error)", hint: "move it aside; the states it holds are lost, and a gap must be declared")
         }
+    }
+
+    private static func transactions(of group: GroupReference, in bytes: [UInt8], _ sealer: FrameSealer) throws -> OperationTable {
+        let (start, length) = (group.tableOffset, UInt64(group.tableLength))
+        guard start <= UInt64(bytes.count), length <= UInt64(bytes.count) - start else { throw FormatError("operations lie outside") }
+        let frame = Array(bytes[Int(start)..<Int(start + length)])
+        return try OperationTable(
+            decoding: try frame.withUnsafeBytes { try FrameDecoder().decode($0, role: .operations, offset: start, sealer: sealer) })
     }
 }

@@ -117,7 +117,7 @@ final class CaptureSession: Sendable {
         self.life = Lock(next)
         isFirstScan = before?.first == nil && life?.settled == nil
 
-        archiver = Archiver(appender: appender, spool: spool, keepsLocal: limits.keepsLocal, waiting: waiting)
+        archiver = Archiver(appender: appender, spool: spool, keepsLocal: limits.keepsLocal, waiting: waiting, report: report)
         journal = try Journal(
             folder: spool.journalFolder, recovered: recovered,
             references: PayloadReferences(anchor: root.unmanaged, recovered: recovered.references), lastLSN: start.lsn, lastTime: start.time, clock: clock)
@@ -125,7 +125,7 @@ final class CaptureSession: Sendable {
             journal: journal, spool: spool, repository: repository, timeline: timeline.name, epoch: appender.epoch, limits: limits,
             archiver: archiver, after: (sealed.lsn, lastSealed?.hash ?? [], lastSealed?.highestInode ?? .root),
             firstPosition: (recovered.files.first?.sequence ?? recovered.nextSequence) * UInt64(JournalFile.length),
-            voided: min(recovered.end, journal.ownStart)..<journal.ownStart
+            voided: min(recovered.end, journal.ownStart)..<journal.ownStart, report: report
         ) { [life = self.life, archiver = self.archiver, spool] gap throws(AsofError) in
             try life.withLock { life throws(AsofError) in
                 guard !life.gaps.contains(gap) else { return }
@@ -323,7 +323,7 @@ extension Holder {
     }
 
     /// True when it cannot write any more for sure. Of another host or container only a person can know.
-    var isKnownDead: Bool {
+    package var isKnownDead: Bool {
         let identity = ProcessIdentity(pid: process, startTicks: started, bootID: boot, host: host, namespace: namespace)
         return (try? identity.liveness()) == .dead
     }

@@ -7,9 +7,11 @@ package struct RecorderStatus: Codable, Sendable {
     package var process: Int32
     package var epoch: UInt64
     package var lastTransaction: UInt64
-    package var lastTime: String
+    /// Nil: no transaction yet.
+    package var lastTime: String?
     package var archivedTransaction: UInt64
-    package var archivedUntil: String
+    /// Nil: nothing yet.
+    package var archivedUntil: String?
     package var waitingSegments: Int
     package var waitingBytes: UInt64
     package var spoolBytes: UInt64
@@ -30,9 +32,9 @@ package struct RecorderStatus: Codable, Sendable {
         process = getpid()
         epoch = session.appender.epoch
         lastTransaction = end.lsn.rawValue
-        lastTime = end.time.description
+        lastTime = end.lsn == .zero ? nil : end.time.description
         archivedTransaction = head.last.rawValue
-        archivedUntil = head.capturedUntil.description
+        archivedUntil = head.capturedUntil == .distantPast ? nil : head.capturedUntil.description
         waitingSegments = segments
         waitingBytes = bytes
         spoolBytes = session.spool.usedBytes()

@@ -17,7 +17,7 @@ enum GlobalOptions {
             "state-dir", "DIR", .directory, default: .described("/var/lib/asof for root, else ~/.local/state/asof"),
             environment: "ASOF_STATE_DIR",
             help: "Where this machine keeps spools, sockets and what it knows of running commands."),
-        .flag("json", help: "Print one JSON value for programs instead of text for people."),
+        .flag("json", help: "Print JSON for programs instead of text for people: one value; of `log` and of a capture's events one a line."),
         .flag("dry-run", short: "n", help: "Say what would be done; change nothing."),
         .flag("quiet", short: "q", excludes: ["verbose"], help: "Print results and errors only."),
         .flag("verbose", short: "v", excludes: ["quiet"], help: "Say more on standard error; twice says everything."),

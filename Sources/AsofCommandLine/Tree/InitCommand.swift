@@ -11,7 +11,8 @@ enum InitCommand {
             """,
             """
             With a key the contents and the names of files are encrypted; without one anybody who can read the repository can \
-            read the data. The key cannot be added later, and a lost key is lost data: keep a copy of it elsewhere.
+            read the data. The key cannot be added later, and a lost key is lost data: keep a copy of it elsewhere. The \
+            journal of a running capture is plain text on its own host all the same.
             """,
         ],
         options: [

@@ -7,14 +7,15 @@ enum LogCommand {
         discussion: [
             """
             Prints a line a transaction, oldest first: its number, its time and what was done to which path. Use it to find \
-            the moment before something went wrong, then give that number to `asof mount --lsn`.
+            the moment before something went wrong, then give that number to `asof mount --lsn`. Of a rename or a link both names \
+            are printed; of a tick of `asof follow` the first three files (with `-v` or `--json` all).
             """,
             """
             With `--per` it prints totals for every period instead: the shape of a day on one page.
             """,
         ],
         options: [
-            .value("path", "PATH", help: "Only changes of this file or below this folder; relative to the directory's root."),
+            .value("path", "PATH", help: "Only changes of this file or below this folder; from the root of what is captured."),
             .value("from", "WHEN", .time, default: .described("the beginning"), help: "Only changes after this instant."),
             .value("to", "WHEN", .time, default: .described("latest"), help: "Only changes up to this instant."),
             .value(

@@ -14,7 +14,7 @@ enum ProgramCommands {
     static let version = Command(
         "version",
         summary: "print the version",
-        discussion: ["Prints the version of this program, and the versions of the repositories that it reads and writes."])
+        discussion: ["Prints the version of this program, and the format of the repositories that it reads and writes."])
 
     static let completions = Command(
         "completions",

@@ -10,7 +10,7 @@ enum RecordCommand {
             nothing else write to BACKING. The files stay in BACKING, as they are.
             """,
             """
-            Runs in the foreground and prints one line when the mount is ready. SIGINT or SIGTERM (Ctrl-C) ends it: what is \
+            Runs in the foreground and prints one line when the mount is ready (with `--json` an object). SIGINT or SIGTERM (Ctrl-C) ends it: what is \
             recorded is sealed and published, then the mount goes away. Stop the server first.
             """,
             """

@@ -10,6 +10,10 @@ enum WindowCommand {
             and how far the repository is behind now. Reads the repository only: it works on any machine that can.
             """,
             """
+            Says how many states are fuzzy, and when: something moved while `asof follow` took them, and some of their files may be \
+            torn. A fuzzy state lasts until the next transaction.
+            """,
+            """
             A quiet directory is not a gap: the last instant moves on while the recorder lives, changes or not.
             """,
         ],

@@ -20,7 +20,10 @@ enum BackupCreateVerb {
     static func run(_ invocation: Invocation) throws(AsofError) {
         let session = try Session(invocation, .writing)
         let type = try invocation.required("type")
-        if invocation.flag("dry-run") { return Console.line("would create a backup of type \(type) in timeline \(session.timeline.name)") }
+        if invocation.flag("dry-run") {
+            return try DryRun.say(
+                "create a backup of type \(type) in timeline \(session.timeline.name)", with: ["type": type, "timeline": session.timeline.name], invocation)
+        }
         switch type {
         case "incremental": try incremental(session, invocation)
         case "base": try base(session, invocation)
@@ -29,19 +32,21 @@ enum BackupCreateVerb {
     }
 
     private static func incremental(_ session: Session, _ invocation: Invocation) throws(AsofError) {
-        guard let sealed = try session.control.seal() else {
+        guard let sealed = try session.control().seal() else {
             let head = try session.timeline.head()
             let age = HumanFormat.duration(nanoseconds: max(0, SystemClock.now().nanoseconds(since: head.capturedUntil)))
+            let newest = head.capturedUntil == .distantPast ? "nothing is archived yet" : "the last captured instant is \(head.capturedUntil), \(age) ago"
             throw AsofError(
-                .failure, "no capture of timeline \(session.timeline.name) runs on this host; the last captured instant is \(head.capturedUntil), \(age) ago",
-                hint: head.holder.map { "it is held by \($0.description)" } ?? "`asof record` starts one")
+                .failure, "no capture of timeline \(session.timeline.name) runs on this host; \(newest)",
+                hint: head.holder.map { $0.isKnownDead ? WindowVerb.endedSilently($0.description) : "it is held by \($0.description)" }
+                    ?? "`asof follow DIR` starts one")
         }
         let answer = Answer(id: sealed.time, type: "incremental", lsn: sealed.lsn, bytes: nil, inodes: nil, isNew: true)
         try show(answer, invocation) { "\(answer.id)  everything acknowledged until then is archived (lsn:\(answer.lsn))" }
     }
 
     private static func base(_ session: Session, _ invocation: Invocation) throws(AsofError) {
-        _ = try session.control.seal()
+        _ = try session.control().seal()
         let progress = Progress({ "merging the log into a base" }, isQuiet: invocation.flag("quiet"))
         defer { progress.end() }
         let scratch = "\(session.stateFolder)/scratch"

@@ -10,13 +10,16 @@ enum MountVerb {
         if invocation.flag("dry-run") {
             let session = try Session(invocation)
             let head = try session.timeline.head()
+            let mountPoint = Session.absolute(try invocation.argument("MOUNTPOINT"))
             guard let when = try invocation.when("at") else {
-                Console.line("would mount a directory of time at \(try invocation.argument("MOUNTPOINT"))")
+                try DryRun.say("mount a directory of time at \(mountPoint)", with: ["mountPoint": mountPoint], invocation)
                 return 0
             }
             let cut = try session.timeline.resolve(
                 CutRequest(when.resolve(now: SystemClock.now())), head: head, reader: ObjectReader(repository: session.repository))
-            Console.line("would mount lsn:\(cut.lsn) of \(cut.time) at \(try invocation.argument("MOUNTPOINT"))")
+            try DryRun.say(
+                "mount lsn:\(cut.lsn) of \(cut.time) at \(mountPoint)",
+                with: ["mountPoint": mountPoint, "lsn": cut.lsn.description, "time": cut.time.description], invocation)
             return 0
         }
         if invocation.flag("foreground") {
@@ -60,6 +63,7 @@ enum MountVerb {
     private static func announce(_ facts: ServedMount.Facts, _ invocation: Invocation) {
         if invocation.flag("json") { return (try? Console.json(facts)) ?? () }
         guard !invocation.flag("quiet") else { return }
+        if let note = facts.note { Console.note(note) }
         guard let lsn = facts.lsn, let time = facts.time else {
             return Console.line("\(facts.mountPoint): a directory of time, from \(facts.from) to \(facts.to)")
         }

@@ -19,6 +19,8 @@ struct ServedMount {
         var time: String?
         /// How old the newest state is.
         var age: String?
+        /// Why the newest state is not shown, for people.
+        var note: String?
     }
 
     let facts: Facts
@@ -40,18 +42,22 @@ struct ServedMount {
         var facts: Facts
         if let when = try invocation.when("at") {
             let request = CutRequest(when.resolve(now: now))
-            let (head, cut) = try Self.cut(request, session, reader)
+            let (head, note) = try Self.head(for: request, session)
+            let cut = try session.timeline.resolve(request, head: head, reader: reader)
             facts = Self.facts(mountPoint, head)
+            facts.note = note
             facts.lsn = cut.lsn.rawValue
             facts.time = cut.time.description
             if request == .latest { facts.age = "\(HumanFormat.duration(nanoseconds: max(0, now.nanoseconds(since: head.capturedUntil)))) old" }
-            fileSystem = ViewFileSystem(try View(cut, of: session.timeline, head: head, reader: reader), presentation: presentation)
+            let view = try View(cut, of: session.timeline, head: head, reader: reader)
+            try view.open()
+            fileSystem = ViewFileSystem(view, presentation: presentation)
         } else {
             let head = try session.timeline.head()
             facts = Self.facts(mountPoint, head)
             fileSystem = TimeFileSystem(
                 session.timeline, head: head, reader: reader, presentation: presentation, interpret: Self.meaning
-            ) { request throws(AsofError) in try Self.head(for: request, session) }
+            ) { request throws(AsofError) in try Self.head(for: request, session).head }
         }
         mount = try FuseMount(
             fileSystem: fileSystem, mountPoint: mountPoint,
@@ -87,21 +93,16 @@ struct ServedMount {
         Facts(mountPoint: mountPoint, from: head.first?.time.description ?? "-", to: head.capturedUntil.description)
     }
 
-    /// The cut of a request. `latest`, and what lies behind the archived part of the window, ask a capture on this host to seal first.
-    private static func cut(_ request: CutRequest, _ session: Session, _ reader: ObjectReader) throws(AsofError) -> (Head, Cut) {
-        let head = try head(for: request, session)
-        return (head, try session.timeline.resolve(request, head: head, reader: reader))
-    }
-
-    private static func head(for request: CutRequest, _ session: Session) throws(AsofError) -> Head {
-        if case .latest = request { return try session.headUpToNow().head }
+    /// The head for a request: for `latest`, and what lies behind the archived part of the window, a capture on this host is asked to seal first.
+    private static func head(for request: CutRequest, _ session: Session) throws(AsofError) -> (head: Head, note: String?) {
+        if case .latest = request { return try session.headUpToNow() }
         let head = try session.timeline.head()
         let isBehind = switch request {
         case .latest: true
         case .instant(let instant): instant > head.capturedUntil && instant <= SystemClock.now()
         case .lsn(let lsn): lsn > head.last
         }
-        return isBehind ? try session.headUpToNow().head : head
+        return isBehind ? try session.headUpToNow() : (head, nil)
     }
 
     /// What a name in a directory of time means.

@@ -5,6 +5,8 @@ internal import AsofSystem
 internal import Glibc
 
 enum UnmountVerb {
+    private struct Answer: Encodable { var unmounted: String }
+
     static func run(_ invocation: Invocation) throws(AsofError) {
         let given = Session.absolute(try invocation.argument("MOUNTPOINT"))
         // A mount whose server died cannot be resolved any more: its path is taken as it was given.
@@ -12,7 +14,7 @@ enum UnmountVerb {
         let registry = MountRegistry(stateFolder: Session.stateFolder(invocation))
         let entry = registry.entries().first { $0.mountPoint == path }
         guard MountTable.isOurs(path) else { throw AsofError(.failure, "nothing of asof is mounted at \(path)", hint: "`asof status` lists what is") }
-        if invocation.flag("dry-run") { return Console.line("would unmount \(path)") }
+        if invocation.flag("dry-run") { return try DryRun.say("unmount \(path)", with: ["mountPoint": path], invocation) }
         let isLazy = invocation.flag("lazy") || isDead(path)
         var flags = isLazy ? Int32(MNT_DETACH) : 0
         flags |= 8  // UMOUNT_NOFOLLOW
@@ -20,14 +22,18 @@ enum UnmountVerb {
             let error = Errno(errno)
             switch error.rawValue {
             case EINVAL, ENOENT: throw AsofError(.failure, "nothing is mounted at \(path)")
-            case EBUSY:
-                throw AsofError(
-                    .failure, "\(path) is in use", hint: "end the programs that have files open there (`fuser -vm \(path)`), or use --lazy")
+            case EBUSY: throw inUse(path)
             case EPERM: try unmountByHelper(path, isLazy)
             default: throw AsofError(error, "cannot unmount \(path)")
             }
         }
-        guard let entry else { return }
+        if let entry { try waitForEnd(of: entry, registry, path, isLazy, invocation) }
+        if invocation.flag("json") { try Console.json(Answer(unmounted: path)) }
+    }
+
+    private static func waitForEnd(
+        of entry: MountRegistry.Entry, _ registry: MountRegistry, _ path: String, _ isLazy: Bool, _ invocation: Invocation
+    ) throws(AsofError) {
         let wait = Progress({ "waiting for the server of \(path) to end" }, isQuiet: invocation.flag("quiet"))
         defer { wait.end() }
         let deadline = SystemClock.monotonicNanoseconds() + 90_000_000_000
@@ -51,6 +57,12 @@ enum UnmountVerb {
         } catch {
             throw AsofError(error, "cannot run fusermount3")
         }
-        throw AsofError(.failure, "cannot unmount \(path)", hint: "does it belong to you?")
+        // The helper refuses strangers, and what is in use.
+        if MountTable.owner(of: path) == geteuid() { throw inUse(path) }
+        throw AsofError(.failure, "cannot unmount \(path)", hint: "it belongs to another user")
+    }
+
+    private static func inUse(_ path: String) -> AsofError {
+        AsofError(.locked, "\(path) is in use", hint: "end the programs that have files open there (`fuser -vm \(path)`), or use --lazy")
     }
 }

@@ -21,6 +21,7 @@ package final class SegmentBuilder {
     private let changes = ChangeSet()
     private var groups: [GroupReference] = []
     private var highestInode: InodeNumber
+    private var fuzzy = FuzzyCuts()
 
     private var group: [Transaction] = []
     private var payload: [UInt8] = []
@@ -59,6 +60,7 @@ package final class SegmentBuilder {
         last = transaction.lsn
         if firstTime == nil { firstTime = transaction.time }
         lastTime = max(lastTime, transaction.time)
+        if transaction.verb.isFuzzy { fuzzy.add(transaction.lsn, at: transaction.time) }
         for operation in transaction.operations {
             highestInode = max(highestInode, operation.inode)
             tableEstimate += 48
@@ -138,7 +140,7 @@ package final class SegmentBuilder {
         SealedObject(
             first: header.first, last: last, firstTime: firstTime ?? lastTime, lastTime: lastTime, epoch: header.epoch,
             id: header.id, size: length, hash: hasher.finish(), tailOffset: summaryTail.offset, tailLength: summaryTail.length,
-            highestInode: highestInode)
+            highestInode: highestInode, fuzzy: fuzzy)
     }
 
     private func given(_ bytes: [UInt8]) -> [UInt8] {
@@ -193,10 +195,12 @@ package struct SealedObject: Hashable, Sendable {
     package var tailOffset: UInt64
     package var tailLength: UInt32
     package var highestInode: InodeNumber
+    /// Of a segment: its cuts whose files may be torn.
+    package var fuzzy: FuzzyCuts
 
     package init(
         first: LSN, last: LSN, firstTime: Instant, lastTime: Instant, epoch: UInt64, id: ObjectID, size: UInt64, hash: [UInt8],
-        tailOffset: UInt64, tailLength: UInt32, highestInode: InodeNumber
+        tailOffset: UInt64, tailLength: UInt32, highestInode: InodeNumber, fuzzy: FuzzyCuts = FuzzyCuts()
     ) {
         self.first = first
         self.last = last
@@ -209,6 +213,7 @@ package struct SealedObject: Hashable, Sendable {
         self.tailOffset = tailOffset
         self.tailLength = tailLength
         self.highestInode = highestInode
+        self.fuzzy = fuzzy
     }
 }
 

@@ -42,6 +42,11 @@ package struct Head: Hashable, Sendable {
     package var lastTime: Instant { segments.last?.lastTime ?? .distantPast }
     package var highestInode: InodeNumber { segments.last?.highestInode ?? .root }
 
+    /// The fuzzy cuts of all segments; those of neighbours that follow each other are one range.
+    package var fuzzyCuts: FuzzyCuts {
+        segments.reduce(into: FuzzyCuts()) { $0.append($1.fuzzy, keeping: .max) }
+    }
+
     /// Bytes of all objects that the head reaches.
     package var storedBytes: UInt64 { (bases + segments).reduce(0) { $0 &+ $1.size } }
 }
@@ -131,6 +136,8 @@ extension Head {
         var hash: String
         var tail: [UInt64]
         var inode: UInt64
+        /// Nil: none.
+        var fuzzy: [FuzzyRange]?
 
         init(_ object: SealedObject) {
             first = object.first.rawValue
@@ -142,16 +149,43 @@ extension Head {
             hash = hex(object.hash)
             tail = [object.tailOffset, UInt64(object.tailLength)]
             inode = object.highestInode.rawValue
+            fuzzy = object.fuzzy.isEmpty ? nil : object.fuzzy.ranges.map(FuzzyRange.init)
         }
 
         func sealed(name: String) throws(AsofError) -> SealedObject {
             guard let id = ObjectID(hex: id), let hash = AsofRepository.bytes(hex: hash), hash.count == 32, times.count == 2,
                 tail.count == 2, let length = UInt32(exactly: tail[1]), first >= 1, last >= first
             else { throw AsofError(.damaged, "\(name) is damaged: it describes an object that cannot be") }
+            let ranges = (fuzzy ?? []).compactMap(\.range)
+            guard ranges.count == fuzzy?.count ?? 0, let fuzzy = FuzzyCuts(ranges, within: LSN(first)...LSN(last)) else {
+                throw AsofError(.damaged, "\(name) is damaged: it lists fuzzy states that transactions \(first)-\(last) cannot have")
+            }
             return SealedObject(
                 first: LSN(first), last: LSN(last), firstTime: Instant(nanoseconds: times[0]),
                 lastTime: Instant(nanoseconds: times[1]), epoch: epoch, id: id, size: size, hash: hash, tailOffset: tail[0],
-                tailLength: length, highestInode: InodeNumber(inode))
+                tailLength: length, highestInode: InodeNumber(inode), fuzzy: fuzzy)
+        }
+    }
+
+    private struct FuzzyRange: Codable {
+        var first: UInt64
+        var last: UInt64
+        var times: [Int64]
+        var count: UInt64
+
+        init(_ range: FuzzyCuts.Range) {
+            first = range.first.rawValue
+            last = range.last.rawValue
+            times = [range.firstTime.nanoseconds, range.lastTime.nanoseconds]
+            count = range.count
+        }
+
+        /// Nil: it has not the two times that it must have.
+        var range: FuzzyCuts.Range? {
+            guard times.count == 2 else { return nil }
+            return FuzzyCuts.Range(
+                first: LSN(first), last: LSN(last), firstTime: Instant(nanoseconds: times[0]), lastTime: Instant(nanoseconds: times[1]),
+                count: count)
         }
     }
 

@@ -29,7 +29,7 @@ package final class Timeline: Sendable {
         guard let head = try loadHead() else {
             throw AsofError(
                 .noRepository, "nothing was captured in \(store.description) on timeline \(name) yet",
-                hint: "`asof record BACKING MOUNTPOINT` captures a directory")
+                hint: "`asof follow DIR` captures a directory")
         }
         return head
     }

@@ -30,7 +30,8 @@ final class HeadSubject: MutationSubject {
         var lsn: UInt64 = 1
         for _ in 0..<random.below(6) {
             let last = lsn + UInt64(random.below(100))
-            let object = sealed(first: lsn, last: last, &random)
+            var object = sealed(first: lsn, last: last, &random)
+            for cut in lsn...last where random.chance(10) { object.fuzzy.add(LSN(cut), at: Instant(nanoseconds: Int64(cut))) }
             head.segments.append(object)
             if random.chance(30) { head.bases.append(sealed(first: 1, last: last, &random)) }
             lsn = last + 1

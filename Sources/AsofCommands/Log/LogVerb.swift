@@ -11,6 +11,10 @@ enum LogVerb {
         var time: String
         var verb: String
         var path: String
+        /// Of a rename, exchange or link: the other name; of a symbolic link: what it says.
+        var to: String?
+        /// Of a comparison or a tick: everything that it changed.
+        var paths: [String]?
         var bytes: Int
     }
 
@@ -24,7 +28,8 @@ enum LogVerb {
     static func run(_ invocation: Invocation) throws(AsofError) {
         let session = try Session(invocation)
         let reader = ObjectReader(repository: session.repository)
-        let (head, _) = try session.headUpToNow()
+        let (head, note) = try session.headUpToNow()
+        if let note { Console.note(note) }
         guard let first = head.first else { throw AsofError(.outsideWindow, "nothing was captured yet", hint: "`asof window`") }
         let now = SystemClock.now()
         let from = try cut(try invocation.when("from"), now, session, head, reader) ?? Cut(lsn: first.lsn, time: first.time)
@@ -32,22 +37,25 @@ enum LogVerb {
         if let given = try cut(try invocation.when("to"), now, session, head, reader) { to = given } else {
             to = try session.timeline.resolve(.latest, head: head, reader: reader)
         }
-        let wanted = invocation.value("path").map { $0.split(separator: "/").joined(separator: "/") }
+        let wanted = invocation.value("path").flatMap(LogPath.init)
         let per = try invocation.duration("per")
-        var names = try PathNames(try View(from, of: session.timeline, head: head, reader: reader))
+        var names = try LogNames(try View(from, of: session.timeline, head: head, reader: reader))
         var buckets: [Bucket] = []
+        var count = 0
         let log = TransactionReader(session.timeline, head: head, reader: reader)
         try log.each(from: from.lsn.next, to: to.lsn) { transaction throws(AsofError) in
-            let before = names.path(of: transaction)
-            names.apply(transaction)
-            if let wanted, ![before, names.path(of: transaction)].contains(where: { $0 == wanted || $0.hasPrefix(wanted + "/") }) { return }
-            if let per { return count(transaction, per: per, into: &buckets) }
+            let subject = names.take(transaction)
+            if let wanted, !subject.concerns(wanted) { return }
+            count += 1
+            if let per { return add(transaction, per: per, into: &buckets) }
             let line = Line(
-                lsn: transaction.lsn.rawValue, time: transaction.time.description, verb: "\(transaction.verb)", path: before,
-                bytes: transaction.payloadLength)
+                lsn: transaction.lsn.rawValue, time: transaction.time.description, verb: "\(transaction.verb)", path: subject.path,
+                to: subject.target, paths: transaction.verb.isCall ? nil : subject.paths, bytes: transaction.payloadLength)
             if invocation.flag("json") { return try Console.json(line) }
-            let size = line.bytes > 0 ? "  \(line.bytes) B" : ""
-            Console.line("\(line.lsn)  \(line.time)  \(line.verb)  \(Printable.text(line.path))\(size)")
+            Console.line(text(line, isVerbose: invocation.flag("verbose")))
+        }
+        if let wanted, count == 0, !invocation.flag("quiet") {
+            Console.note("nothing of \(Printable.quoted(wanted.text)) changed between lsn:\(from.lsn) and lsn:\(to.lsn); paths begin at the root of what is captured")
         }
         guard per != nil else { return }
         if invocation.flag("json") { return try Console.json(buckets) }
@@ -63,6 +71,18 @@ enum LogVerb {
         Console.write(table.render())
     }
 
+    private static func text(_ line: Line, isVerbose: Bool) -> String {
+        var what = Printable.text(line.path)
+        if let to = line.to { what += (line.verb == "exchange" ? " ↔ " : " → ") + Printable.text(to) }
+        if let paths = line.paths {
+            let shown = isVerbose ? paths[...] : paths.prefix(3)
+            what = shown.map { Printable.text($0) }.joined(separator: ", ")
+            if shown.count < paths.count { what += " and \(HumanFormat.count(paths.count - shown.count)) more" }
+        }
+        let size = line.bytes > 0 ? "  \(line.bytes) B" : ""
+        return "\(line.lsn)  \(line.time)  \(line.verb)  \(what)\(size)"
+    }
+
     private static func cut(
         _ when: When?, _ now: Instant, _ session: Session, _ head: Head, _ reader: ObjectReader
     ) throws(AsofError) -> Cut? {
@@ -70,7 +90,7 @@ enum LogVerb {
         return try session.timeline.resolve(CutRequest(when.resolve(now: now)), head: head, reader: reader)
     }
 
-    private static func count(_ transaction: Transaction, per: Int64, into buckets: inout [Bucket]) {
+    private static func add(_ transaction: Transaction, per: Int64, into buckets: inout [Bucket]) {
         let start = transaction.time.nanoseconds - transaction.time.nanoseconds % max(1, per)
         let name = Instant(nanoseconds: start).description
         if buckets.last?.from != name { buckets.append(Bucket(from: name)) }
@@ -78,50 +98,4 @@ enum LogVerb {
         buckets[buckets.count - 1].writes += transaction.verb == .write ? 1 : 0
         buckets[buckets.count - 1].bytes += transaction.payloadLength
     }
-}
-
-/// Paths of inodes, looked up in the view where a listing begins and kept up to date by the transactions that follow.
-private struct PathNames {
-    private var places: [InodeNumber: (parent: InodeNumber, name: Name)] = [:]
-
-    /// Reads all names of the view.
-    init(_ view: View) throws(AsofError) {
-        var stack: [InodeNumber] = [.root]
-        while let directory = stack.popLast() {
-            for entry in try view.entries(of: directory) {
-                places[entry.inode] = (directory, entry.name)
-                if try view.attributes(of: entry.inode)?.isDirectory ?? false { stack.append(entry.inode) }
-            }
-        }
-    }
-
-    mutating func apply(_ transaction: Transaction) {
-        for case .entry(let parent, let name, let target) in transaction.operations {
-            if let target { places[target] = (parent, name) }
-        }
-    }
-
-    /// The path that a transaction is about: of the name that it changes, else of the inode.
-    func path(of transaction: Transaction) -> String {
-        for case .entry(let parent, let name, _) in transaction.operations { return join(path(of: parent), name) }
-        return transaction.operations.first.map { path(of: $0.inode) } ?? ""
-    }
-
-    private func path(of inode: InodeNumber) -> String {
-        var parts: [String] = []
-        var current = inode
-        // A damaged log could have a ring of directories.
-        for _ in 0..<4096 {
-            guard current != .root else { break }
-            guard let place = places[current] else {
-                parts.append("<inode \(current)>")
-                break
-            }
-            parts.append(place.name.description)
-            current = place.parent
-        }
-        return parts.reversed().joined(separator: "/")
-    }
-
-    private func join(_ folder: String, _ name: Name) -> String { folder.isEmpty ? name.description : "\(folder)/\(name)" }
 }

@@ -1,0 +1,80 @@
+import AsofSystem
+import AsofTestSupport
+import Glibc
+import Testing
+
+extension ProgramTests {
+    /// What `docs/operations.md` promises of exit codes, each with a hint where something can be done.
+    @Suite(.enabled(if: ProgramFixture.canFollow))
+    struct ExitCodes {
+        let fixture: ProgramFixture
+        init() throws { fixture = try ProgramFixture() }
+
+        @Test func `10: no repository is named, or there is none`() throws {
+            for command in ["window", "status", "log"] {
+                let unnamed = try fixture.run(command, repository: nil)
+                #expect(unnamed.code == 10 && unnamed.error.contains("ASOF_REPO"), "\(unnamed)")
+                #expect(try fixture.run(command).code == 10)
+            }
+            #expect(try fixture.run("init", "-n", repository: nil).code == 10)
+        }
+
+        @Test func `11: a mount in use is not taken away, a timeline that is captured not captured twice`() throws {
+            try fixture.capture("a")
+            #expect(try fixture.run("mount", "--at", "latest", "mnt").code == 0)
+            do {
+                let user = try SystemCall.open(fixture.folder.path("mnt/a"), O_RDONLY)
+                let busy = try fixture.run("umount", "mnt")
+                #expect(busy.code == 11 && busy.error.contains("--lazy"), "\(busy)")
+                withExtendedLifetime(user) {}
+            }
+            #expect(try fixture.run("umount", "mnt").code == 0)
+            let capture = try fixture.start("follow", "--no-stop", "data")
+            #expect(try fixture.run("follow", "--once", "--no-stop", "data").code == 11)
+            #expect(try fixture.run("follow", "--once", "--no-stop", "--state-dir", "other", "data").code == 11)
+            try capture.stop()
+        }
+
+        @Test func `12: a key is missing or another`() throws {
+            try fixture.folder.write("key", Array(String(repeating: "0a", count: 32).utf8))
+            try fixture.folder.write("other", Array(String(repeating: "0b", count: 32).utf8))
+            #expect(try fixture.run("init", "-q", "--key-file", "key").code == 0)
+            #expect(try fixture.run("window").code == 12)
+            #expect(try fixture.run("window", "--key-file", "other").code == 12)
+            #expect(try fixture.run("window", "--key-file", "nowhere").code == 12)
+        }
+
+        @Test func `20 and 21: outside of what was captured, and in a gap of it`() throws {
+            try fixture.capture("a")
+            for when in ["2001-01-01T00:00:00Z", "2099-01-01T00:00:00Z", "lsn:999999"] {
+                let outside = try fixture.run("mount", "--at", when, "mnt")
+                #expect(outside.code == 20 && outside.error.contains("the window is"), "\(outside)")
+            }
+            try fixture.folder.write("data/b", [1])
+            #expect(try fixture.run("follow", "--once", "--no-stop", "data").code == 0)
+            let window = try fixture.run("window", "--json").output
+            // Its comparison made several transactions, of which only the last is a state that was there.
+            let gap = try #require(window.split(separator: #""gaps":[{"after":{"lsn":"#, maxSplits: 1).dropFirst().first)
+            let after = try #require(UInt64(gap.prefix { $0.isNumber }))
+            let inside = try fixture.run("mount", "--at", "lsn:\(after + 1)", "mnt")
+            #expect(inside.code == 21 && inside.error.contains("nearest"), "\(inside)")
+        }
+
+        @Test func `3: what the repository does not take waits in the spool, and the next start archives it`() throws {
+            try fixture.capture("a")
+            let capture = try fixture.start("follow", "--no-stop", "--interval", "100ms", "data")
+            #expect(try fixture.run("backup", "create").code == 0)
+            // A file where segments go: nothing can be put there, whoever asks.
+            let segments = fixture.folder.path("repo/timelines/main/segments")
+            try SystemCall.rename(at: AT_FDCWD, segments, to: AT_FDCWD, fixture.folder.path("away"))
+            try fixture.folder.write("repo/timelines/main/segments", [])
+            try fixture.folder.write("data/b", [1])
+            #expect(eventually { (try? fixture.run("status").output.contains("trouble     none")) == false })
+            try capture.child.kill(SIGTERM)
+            #expect(try capture.child.wait() == .exited(3))
+            try SystemCall.unlink(segments)
+            try SystemCall.rename(at: AT_FDCWD, fixture.folder.path("away"), to: AT_FDCWD, segments)
+            #expect(try fixture.run("follow", "--once", "--no-stop", "data").code == 0)
+        }
+    }
+}
