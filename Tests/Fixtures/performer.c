@@ -39,7 +39,7 @@ struct operation {
 struct note { uint64_t begun, ended; };
 struct gap { uint64_t begun, ended; };
 struct notes {
-    uint64_t count, wall_at_start, monotonic_at_start, gaps, beats, reserved[3];
+    uint64_t count, wall_at_start, monotonic_at_start, gaps, beats, latest_beat, reserved[2];
     struct gap gap[GAPS];
     struct note note[];
 };
@@ -183,6 +183,7 @@ static void *beat(void *argument) {
         nanosleep(&pause, NULL);
         uint64_t now = clock_now(CLOCK_MONOTONIC);
         __atomic_add_fetch(&notes->beats, 1, __ATOMIC_RELAXED);
+        __atomic_store_n(&notes->latest_beat, now, __ATOMIC_RELAXED);
         if (now - last > 20000000) {
             uint64_t at = __atomic_load_n(&notes->gaps, __ATOMIC_RELAXED);
             notes->gap[at % GAPS] = (struct gap){last, now};

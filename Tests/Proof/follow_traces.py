@@ -80,10 +80,12 @@ class Group:
 
 
 def judge_cuts(asof, judge, given, chance):
-    """Judges a sample of the cuts. Returns (the lines found, how many were judged, how many of the sample were fuzzy)."""
+    """Judges a sample of the cuts outside of declared gaps. Returns (the lines found, how many were judged, how many of the sample
+    were fuzzy, of how many)."""
     window = asof.json("window")
-    first, last = window["from"]["lsn"], window["to"]["lsn"]
-    chosen = sorted(chance.sample(range(first, last + 1), min(given.cuts, last + 1 - first)))
+    numbers = [lsn for lsn in range(window["from"]["lsn"], window["to"]["lsn"] + 1)
+               if not any(gap["after"]["lsn"] < lsn < gap["before"]["lsn"] for gap in window["gaps"])]
+    chosen = sorted(chance.sample(numbers, min(given.cuts, len(numbers))))
     found, judged, fuzzy = [], 0, 0
     with asof_process.Views(asof) as views:
         for lsn in chosen:
@@ -103,7 +105,7 @@ def judge_cuts(asof, judge, given, chance):
             found += [f"lsn:{lsn} at {asof_process.rfc3339(moment)} ({there} of {in_flight} in flight there{', fuzzy' if is_fuzzy else ''}): {line}" for line in lines[:8]]
     if len(chosen) >= 20 and fuzzy * 100 > given.fuzzy * len(chosen):
         found.append(f"{fuzzy} of {len(chosen)} cuts are fuzzy")
-    return found, judged, fuzzy, last + 1 - first
+    return found, judged, fuzzy, len(numbers)
 
 
 def final_differences(asof, directory):

@@ -167,7 +167,7 @@ class Notes:
     def __init__(self, path):
         with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as memory:
             data = bytes(memory)
-        self.count, self._wall, self._monotonic, gaps, self.beats, *_ = _NOTES_HEAD.unpack_from(data)
+        self.count, self._wall, self._monotonic, gaps, self.beats, self.latest_beat, *_ = _NOTES_HEAD.unpack_from(data)
         at = _NOTES_HEAD.size + 16 * _GAPS
         pairs = struct.unpack_from(f"<{2 * (self.count + 1)}Q", data, at)
         self.begun, self.ended = pairs[0::2], pairs[1::2]
@@ -179,11 +179,11 @@ class Notes:
         return max((end - begun for begun, end in self.gaps if end > since), default=0)
 
 
-def program(folder, name="performer"):
-    """The performer, compiled into a folder."""
+def program(folder, name="performer", source="performer"):
+    """A fixture in C, compiled into a folder; under its name it can be found by `--exe`."""
     built = Path(folder, name)
     if not built.exists():
-        processes.run(["gcc", "-O2", "-o", built, REPOSITORY_ROOT / "Tests" / "Fixtures" / f"{name}.c", "-lpthread"])
+        processes.run(["gcc", "-O2", "-o", built, REPOSITORY_ROOT / "Tests" / "Fixtures" / f"{source}.c", "-lpthread"])
     return built
 
 
@@ -195,17 +195,17 @@ class Performer:
         listed = workspace.path / f"{name}.operations"
         if not listed.exists():
             plan.write(listed)
-        self._arguments = [*wrap, program(workspace.path), root, data, listed, self.notes_path, rate, idle, *([] if sync else ["nosync"])]
+        self._arguments = [*wrap, program(workspace.path, name), root, data, listed, self.notes_path, rate, idle, *([] if sync else ["nosync"])]
         self._errors = workspace.path / f"{name}.errors"
         self.group, self.process, self._said = group, None, b""
 
     def start(self):
         """Starts it, again after it was killed."""
+        # In its cgroup from its first instruction on, as a service is.
+        inside = ["sh", "-c", f'{self.group.command()} && exec "$@"', "sh"] if self.group else []
         with open(self._errors, "ab") as errors:
-            self.process = processes.start(self._arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, bufsize=0)
+            self.process = processes.start([*inside, *self._arguments], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, bufsize=0)
         self._said = b""
-        if self.group:
-            self.group.add(self.process.pid)
         self._await(b"ready\n", 20)
         return self
 
