@@ -79,12 +79,17 @@ class Group:
             self._group.__exit__(*problem)
 
 
+def shown(asof):
+    """The transactions that can be looked at: those in no gap."""
+    window = asof.json("window")
+    return [lsn for lsn in range(window["from"]["lsn"], window["to"]["lsn"] + 1)
+            if not any(gap["after"]["lsn"] < lsn < gap["before"]["lsn"] for gap in window["gaps"])]
+
+
 def judge_cuts(asof, judge, given, chance):
     """Judges a sample of the cuts outside of declared gaps. Returns (the lines found, how many were judged, how many of the sample
     were fuzzy, of how many)."""
-    window = asof.json("window")
-    numbers = [lsn for lsn in range(window["from"]["lsn"], window["to"]["lsn"] + 1)
-               if not any(gap["after"]["lsn"] < lsn < gap["before"]["lsn"] for gap in window["gaps"])]
+    numbers = shown(asof)
     chosen = sorted(chance.sample(numbers, min(given.cuts, len(numbers))))
     found, judged, fuzzy = [], 0, 0
     with asof_process.Views(asof) as views:
@@ -143,6 +148,8 @@ def one_seed(given, recorded, seed):
             notes = server.notes()
         found, judged, fuzzy, cuts = judge_cuts(asof, PerformedJudge(operations, recorded.trace.bytes, notes), given, chance)
         found += final_differences(asof, directory)
+        # Nothing was disturbed, so nothing may be a gap.
+        found += [f"a gap: {gap['reason']}" for gap in asof.json("window")["gaps"]]
     follow = status.get("follow") or {}
     what = (f"{len(operations)} operations, {len(operations) / seconds:.0f} a second, {choice}; {judged} of {cuts} cuts judged, {fuzzy} fuzzy; {follow.get('ticks')} ticks, "
             f"{follow.get('missedTicks')} missed; stall {follow.get('stallMedian')} µs p50, {follow.get('stall99')} µs p99; longest gap of the heartbeat {notes.longest_gap() / 1e6:.0f} ms")
