@@ -32,13 +32,21 @@ enum FollowVerb {
         }
         let limits = try CaptureLimits(invocation)
         let events = CaptureEvents(invocation)
+        var hasFollowed = false
         while true {
-            let follower = try Follower(
-                directory: directory, timeline: session.timeline, spool: spool, limits: limits, options: options,
-                takeOver: invocation.flag("take-over")) { Console.note($0) }
-            do throws(AsofError) { return try follow(follower, directory, session, spool, signals, events, once: invocation.flag("once")) } catch {
-                guard follower.isReplaced, !invocation.flag("once") else { throw error }
-                Console.note("\(error.message): what stands there is compared with the log")
+            var isReplaced = false
+            do throws(AsofError) {
+                let follower = try Follower(
+                    directory: directory, timeline: session.timeline, spool: spool, limits: limits, options: options,
+                    takeOver: invocation.flag("take-over")) { Console.note($0) }
+                hasFollowed = true
+                defer { isReplaced = follower.isReplaced }
+                return try follow(follower, directory, session, spool, signals, events, once: invocation.flag("once"))
+            } catch {
+                // What a full disk or a directory that was replaced ends, begins anew: with a comparison.
+                guard hasFollowed, !invocation.flag("once"), isReplaced || error.code == .unavailable else { throw error }
+                Console.note(isReplaced ? "\(error.message): what stands there is compared with the log" : "\(error.description); tries again")
+                if !isReplaced, (try? signals.wait(timeout: .seconds(5))) != nil { return error.code.rawValue }
             }
             while (try? SystemCall.status(directory))?.attributes.isDirectory != true {
                 if (try? signals.wait(timeout: .seconds(1))) != nil { return 0 }

@@ -50,7 +50,9 @@ struct ContentLog {
             truncate(number, to: size, visible: isNew ? 0 : node.size)
             digests.cut(to: size)
         }
-        switch seen.kind.mode {
+        let rests = seen.kind.mode == .writtenOnce || seen.kind.mode == .appendOnly
+        if rests && node.kind.mode == .growingTemporary || isNew && seen.kind.mode == .writtenOnce { noteUnchecked(number, &tick) }
+        switch seen.mode {
         case .inPlace, .unknown:
             try takeAll(seen, isStill, isNew ? 0 : node.size, &digests)
         case .growingTemporary, .appendWithPatchedHeader:
@@ -71,7 +73,6 @@ struct ContentLog {
                 if start < size { try read(seen, start..<size, isNew ? 0 : node.size, &digests, isStill) }
             }
         case .appendOnly, .writtenOnce:
-            if node.kind.mode == .growingTemporary || isNew && seen.kind.mode == .writtenOnce { noteUnchecked(number, &tick) }
             // Perhaps in the middle of growing: the stop will tell.
             if isOfSameSize, !isStill { tick.doubtful.insert(number) }
             let hasTail = try hasTail(seen, digests)

@@ -9,6 +9,8 @@ struct Examination {
     var descriptor: SharedDescriptor
     var attributes: Attributes
     var kind: DataFileKind
+    /// How its bytes come about. What grew under a temporary name is taken for growing until it was checked: its header is written last.
+    var mode: WriteMode
     /// What was read, by where it begins, in ascending order.
     var pieces: [(offset: UInt64, bytes: [UInt8])] = []
 
@@ -24,8 +26,10 @@ struct Examination {
         static let none = Allowance(appended: 0, inPlace: 0, all: 0)
     }
 
-    /// Nil: it is gone. `logged`: what the log has of its bytes.
-    init?(_ number: InodeNumber, _ surveyor: Surveyor, logged: ContentDigests, _ allowance: inout Allowance) throws(AsofError) {
+    /// Nil: it is gone. `logged`: what the log has of its bytes. `isUnchecked`: they were not read whole since it was made.
+    init?(
+        _ number: InodeNumber, _ surveyor: Surveyor, logged: ContentDigests, isUnchecked: Bool, _ allowance: inout Allowance
+    ) throws(AsofError) {
         guard let node = surveyor.tree[number],
             let descriptor = try surveyor.open(number, node.isDirectory ? SystemCall.O_PATH : O_RDONLY | O_NONBLOCK)
         else { return nil }
@@ -33,8 +37,11 @@ struct Examination {
         self.descriptor = descriptor
         attributes = try Surveyor.status(of: descriptor).attributes
         kind = node.kind
+        mode = node.kind.mode
         guard attributes.isRegular else { return }
         if let path = surveyor.tree.path(of: number) { kind = DataFileKind.of(path: path) }
+        let grew = isUnchecked || node.kind.mode == .growingTemporary
+        mode = grew && kind.mode == .writtenOnce || grew && kind.mode == .appendOnly ? .growingTemporary : kind.mode
         try read(logged, &allowance)
     }
 
@@ -42,7 +49,7 @@ struct Examination {
     /// writer may cut off and write anew. What the allowance has no room for stays for later.
     private mutating func read(_ logged: ContentDigests, _ allowance: inout Allowance) throws(AsofError) {
         let size = attributes.size
-        switch kind.mode {
+        switch mode {
         case .inPlace, .unknown: try read(0..<size, upTo: allowance.inPlace, &allowance)
         case .growingTemporary, .appendWithPatchedHeader:
             let page = UInt64(ContentDigests.pageLength)

@@ -11,6 +11,10 @@ final class FollowedServer {
     private var stopper: (any ProcessStopper)?
     /// When it was searched for last.
     private var searchedAt: UInt64?
+    /// Nanoseconds that the last search took.
+    private var searchTook: UInt64 = 0
+    /// One was followed before: from then on nothing about a server ends following.
+    private var hasFollowed = false
     private var mappingsCheckedAt: UInt64?
     private var hasReportedMapping = false
 
@@ -34,9 +38,13 @@ final class FollowedServer {
         let isAlive = !found.processes.isEmpty && found.processes.allSatisfy(\.isAlive)
         let age = searchedAt.map { SystemClock.monotonicNanoseconds() &- $0 } ?? .max
         // Whoever begins to write makes himself heard; a look at all processes now and then is for the rest.
-        guard age >= (isAlive || !isUrgent ? search.lifetime : 1_000_000_000) || (!isAlive && !found.processes.isEmpty) else { return false }
-        searchedAt = SystemClock.monotonicNanoseconds()
+        // At most a twentieth of the time goes into looking for one that has just started.
+        let patience = isAlive || !isUrgent ? search.lifetime : max(50_000_000, searchTook &* 20)
+        guard age >= patience || (!isAlive && !found.processes.isEmpty) else { return false }
+        let began = SystemClock.monotonicNanoseconds()
         let new = try search.find(below: directory)
+        searchTook = SystemClock.monotonicNanoseconds() &- began
+        searchedAt = began
         let isSame = isAlive && Set(new.processes.map(\.pid)) == Set(found.processes.map(\.pid))
         let before = found
         if isSame {
@@ -90,10 +98,13 @@ final class FollowedServer {
         do throws(StopFailure) { stopper = try way.stopper(for: new.processes) } catch {
             // It ended in between: the next search finds its successor.
             if case .exited = error { return }
-            throw AsofError(.failure, "the server, process \(first.pid), cannot be stopped: \(error)")
+            let failure = AsofError(.failure, "the server, process \(first.pid), cannot be stopped by \(way.rawValue): \(error)")
+            guard hasFollowed else { throw failure }
+            return report("\(failure.message). States are fuzzy until it can")
         }
         stopper?.prepare()
         found = new
+        hasFollowed = true
         report("follows process \(first.pid)\(new.processes.count > 1 ? " and \(new.processes.count - 1) more" : ""), stopped by \(way.rawValue) for each tick")
     }
 

@@ -58,6 +58,12 @@ final class Ticker {
 
     /// One tick. `scan`: what was logged before it becomes exact with it. False: it was missed.
     func run(settling scan: Reconciler.Outcome? = nil) throws(AsofError) -> Bool {
+        // Heard, so that nothing is lost, but not logged: there is no room. The tick that finds room again holds all of it.
+        guard !session.isFull else {
+            hear()
+            figures.withLock { $0.missedTicks += 1 }
+            return false
+        }
         let began = SystemClock.now()
         try checkMappings(isUrgent: false)
         try lookAhead()
@@ -111,7 +117,7 @@ final class Ticker {
             tick.unchecked[number] = nil
             var allowance = Examination.Allowance.none
             guard let node = surveyor.tree[number],
-                let seen = try Examination(number, surveyor, logged: surveyor.tree.digests(of: number) ?? ContentDigests(), &allowance)
+                let seen = try Examination(number, surveyor, logged: surveyor.tree.digests(of: number) ?? ContentDigests(), isUnchecked: true, &allowance)
             else { continue }
             guard node.isLogged(as: seen.attributes) else {
                 // It changes again; the event is on its way.
@@ -176,7 +182,8 @@ final class Ticker {
 
     /// Looks at one thing; nil where it is gone.
     private func examine(_ number: InodeNumber, _ allowance: inout Examination.Allowance) throws(AsofError) -> Examination? {
-        guard let seen = try Examination(number, surveyor, logged: surveyor.tree.digests(of: number) ?? ContentDigests(), &allowance) else {
+        let logged = surveyor.tree.digests(of: number) ?? ContentDigests()
+        guard let seen = try Examination(number, surveyor, logged: logged, isUnchecked: tick.unchecked[number] != nil, &allowance) else {
             tick.sightings[number] = nil
             return nil
         }

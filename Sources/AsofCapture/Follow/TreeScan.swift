@@ -181,6 +181,8 @@ final class TreeScan: Sendable {
                 digests = try unread(descriptor, attributes, mode)
             } else {
                 digests = try contents(number, descriptor, size: attributes.size, old: old)
+                // Its attributes would say that it was read whole.
+                guard !state.withLock({ $0.isCancelled }) else { return }
                 if isTrusted { digests?.forgetAllButTail() }
             }
         } else if attributes.kind == .symbolicLink {

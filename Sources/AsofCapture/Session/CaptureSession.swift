@@ -265,8 +265,8 @@ final class CaptureSession: Sendable {
         if isFull != isOutOfSpace.exchange(isFull, ordering: .relaxed) {
             report(
                 isFull
-                    ? "the spool \(spool.folder) has reached its limit (\(used) bytes): changes are refused with ENOSPC until the repository answers"
-                    : "the spool has room again: changes are accepted")
+                    ? "the spool \(spool.folder) has reached its limit (\(used) bytes): nothing more is captured until the repository answers (under record, changes fail with ENOSPC)"
+                    : "the spool has room again: capturing goes on")
         }
     }
 

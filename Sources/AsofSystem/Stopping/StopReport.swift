@@ -37,3 +37,18 @@ package enum StopFailure: Error, Hashable, Sendable {
     case busy
     case system(Errno)
 }
+
+extension StopFailure: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .alreadyStopped(let pid): "process \(pid) is stopped by somebody else"
+        case .exited(let pid): "process \(pid) has ended"
+        case .timedOut: "not all of its threads stopped in time"
+        case .notAllowed(let error): "the kernel does not allow it: \(error.text)"
+        case .letGo: "it was let go before the end, for it was held too long"
+        case .noWatchdog(let error): "its watchdog cannot be started: \(error.text)"
+        case .busy: "it is stopped already"
+        case .system(let error): error.text
+        }
+    }
+}
