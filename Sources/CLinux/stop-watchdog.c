@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -98,7 +99,39 @@ static void let_go(struct asof_watch *watch, uint64_t state, int by_cgroup, cons
     __atomic_store_n(&watch->state, state / WATCH_STATES * WATCH_STATES + WATCH_RELEASED, __ATOMIC_SEQ_CST);
 }
 
-int asof_watchdog_run(int socket, int page, int by_cgroup, const int *targets, size_t count) {
+static bool is_stopped(pid_t process) {
+    char path[64], text[512];
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)process);
+    int file = open(path, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return false;
+    long length = read(file, text, sizeof text - 1);
+    close(file);
+    if (length <= 0) return false;
+    text[length] = 0;
+    const char *end = strrchr(text, ')');
+    return end && end[1] == ' ' && end[2] == 'T';
+}
+
+// The follower traces and does not let go: somebody has stopped it. It is woken; if that does not help, it is killed, and the kernel lets go.
+static void wake(struct asof_watch *watch, uint64_t state, int follower, pid_t parent) {
+    bool was_stopped = is_stopped(parent);
+    asof_pidfd_send_signal(follower, SIGCONT);
+    uint64_t step = 20000, limit = stop_clock(CLOCK_MONOTONIC) + 200000000;
+    while (__atomic_load_n(&watch->state, __ATOMIC_SEQ_CST) == state) {
+        if (stop_clock(CLOCK_MONOTONIC) > limit) {
+            asof_pidfd_send_signal(follower, SIGKILL);
+            return;
+        }
+        stop_nap(&step);
+    }
+    // Whoever stopped it wanted it stopped.
+    if (was_stopped) asof_pidfd_send_signal(follower, SIGSTOP);
+}
+
+int asof_watchdog_run(int socket, int page, int mode, const int *targets, size_t count) {
+    const int by_cgroup = mode == 1;
+    const bool by_waking = mode == 2;
+    const pid_t parent = getppid();
     struct asof_watch *watch = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, page, 0);
     if (watch == MAP_FAILED) return 1;
     protect();
@@ -109,7 +142,9 @@ int asof_watchdog_run(int socket, int page, int by_cgroup, const int *targets, s
         if (state % WATCH_STATES == WATCH_ARMED) {
             uint64_t now = stop_clock(CLOCK_MONOTONIC), deadline = __atomic_load_n(&watch->deadline, __ATOMIC_SEQ_CST);
             if (now >= deadline) {
-                let_go(watch, state, by_cgroup, targets, count);
+                if (by_waking) wake(watch, state, targets[0], parent);
+                else let_go(watch, state, by_cgroup, targets, count);
+                if (by_waking && __atomic_load_n(&watch->state, __ATOMIC_SEQ_CST) == state) return 0;
                 continue;
             }
             wait.tv_sec = (time_t)((deadline - now) / 1000000000);
@@ -125,6 +160,6 @@ int asof_watchdog_run(int socket, int page, int by_cgroup, const int *targets, s
         if (length == 0 || (length < 0 && errno != EAGAIN && errno != EINTR)) break;
     }
     // The follower is gone, and nobody else changes the state.
-    let_go(watch, __atomic_load_n(&watch->state, __ATOMIC_SEQ_CST), by_cgroup, targets, count);
+    if (!by_waking) let_go(watch, __atomic_load_n(&watch->state, __ATOMIC_SEQ_CST), by_cgroup, targets, count);
     return 0;
 }

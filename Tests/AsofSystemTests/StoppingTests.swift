@@ -233,8 +233,10 @@ struct StoppingSuite {
             guard let stage = try StoppingStage(way) else { return }
             let stopper = try stage.stopper()
             try stage.server.handle.send(SIGUSR2)
-            let deadline = ContinuousClock.now + .seconds(20)
+            // Starting them takes long where the server's own threads and others have the processors.
+            let deadline = ContinuousClock.now + .seconds(120)
             while try stage.server[.resting] < 400, ContinuousClock.now < deadline { SystemClock.sleep(.milliseconds(5)) }
+            try #require(try stage.server[.resting] >= 400)
             let report = try stopper.stop(within: .seconds(2))
             #expect(report.threads == 409)
             let stopped = try stage.server.progress()
@@ -262,6 +264,8 @@ struct StoppingSuite {
             }
             let child = try stage.server[.child]
             #expect(try stage.server.isRunning())
+            let deadline = ContinuousClock.now + .seconds(20)
+            while try stage.server[.child] == child, ContinuousClock.now < deadline { SystemClock.sleep(.milliseconds(5)) }
             #expect(try stage.server[.child] > child)
         }
 

@@ -6,6 +6,8 @@ final class FollowedServer {
     private let directory: String
     private let root: SharedDescriptor
     private let search: ServerSearch
+    /// Where it is noted what is stopped.
+    private let note: String
     private let report: (String) -> Void
     private var found = ServerSearch.Found()
     private var stopper: (any ProcessStopper)?
@@ -18,7 +20,9 @@ final class FollowedServer {
     private var mappingsCheckedAt: UInt64?
     private var hasReportedMapping = false
 
-    init(directory: String, root: SharedDescriptor, search: ServerSearch, report: @escaping (String) -> Void) {
+    init(directory: String, root: SharedDescriptor, search: ServerSearch, note: String, report: @escaping (String) -> Void) {
+        self.note = note
+        if let freed = StopNote.release(at: note) { report("\(freed) was still stopped by an earlier follow that was killed: it was let go") }
         self.directory = directory
         self.root = root
         self.search = search
@@ -95,7 +99,7 @@ final class FollowedServer {
                     + choice.obstacles.map { "\($0.way.rawValue): \($0.reason)" }.joined(separator: "; "),
                 hint: "run asof as root, or with CAP_SYS_PTRACE; `asof check` says more; --no-stop gives fuzzy states only")
         }
-        do throws(StopFailure) { stopper = try way.stopper(for: new.processes) } catch {
+        do throws(StopFailure) { stopper = try way.stopper(for: new.processes, note: note) } catch {
             // It ended in between: the next search finds its successor.
             if case .exited = error { return }
             let failure = AsofError(.failure, "the server, process \(first.pid), cannot be stopped by \(way.rawValue): \(error)")
@@ -138,6 +142,16 @@ final class FollowedServer {
             }
         }
         return true
+    }
+
+    /// The freezer waits for threads in slow calls that the other ways need not wait for: where it misses tick after tick, ptrace is taken.
+    func noteMissed(_ ticks: Int) {
+        guard ticks >= 2, search.way == nil, stopper?.way == .cgroup, StopWay.ptrace.obstacle(for: found.processes) == nil,
+            let other = try? StopWay.ptrace.stopper(for: found.processes)
+        else { return }
+        stopper = other
+        other.prepare()
+        report("the freezer waits for slow calls of the server: it is stopped by ptrace from now on")
     }
 
     /// Stops it; nil: there is nobody to stop.

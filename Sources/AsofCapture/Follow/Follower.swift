@@ -64,7 +64,7 @@ package final class Follower: @unchecked Sendable {
         let surveyor = Surveyor(root: session.root, watch: watching.watch, tree: KnownTree(highest: session.highestInode))
         known.surveyor = surveyor
         ticker = Ticker(
-            session, options, watching.watch, FollowedServer(directory: directory, root: session.root, search: options.search, report: report), surveyor,
+            session, options, watching.watch, FollowedServer(directory: directory, root: session.root, search: options.search, note: spool.stopNote, report: report), surveyor,
             auditor, covered, figures)
     }
 
@@ -147,7 +147,12 @@ package final class Follower: @unchecked Sendable {
                 try tick()
                 let now = SystemClock.monotonicNanoseconds()
                 next &+= UInt64(max(1, options.tick))
-                if next < now { next = now }
+                if next < now {
+                    // A tick took longer than its time: those that should have begun meanwhile are missed.
+                    let late = (now &- next) / UInt64(max(1, options.tick))
+                    if late > 0 { figures.withLock { $0.missedTicks += late } }
+                    next = now
+                }
                 _ = requests.wait(timeout: .nanoseconds(Int64(next &- now))) { $0.isStopping || $0.ticksWanted > $0.ticksDone }
             }
             if isSettled.load(ordering: .relaxed) { _ = try ticker.run() }

@@ -232,14 +232,14 @@ final class Ticker {
     private func standingStill() throws(AsofError) -> (moment: Instant, isExact: Bool)? {
         for attempt in 1...2 {
             let isPatient = missed >= Self.missedMax
-            let cap = isPatient ? .seconds(1) : options.cap * (missed + 1)
             var report: StopReport?
-            do throws(StopFailure) { report = try server.stop(within: cap) } catch {
-                session.report("the server could not be stopped (\(error))")
+            do throws(StopFailure) { report = try stopServer() } catch {
+                server.noteMissed(missed)
+                session.report("a tick was missed: the server could not be stopped (\(error))")
                 if !isPatient { return nil }
             }
             let start = SystemClock.monotonicNanoseconds()
-            let deadline = isPatient ? UInt64.max : start &+ UInt64(max(0, cap.nanoseconds))
+            let deadline = isPatient ? UInt64.max : start &+ UInt64(max(0, (options.cap * (missed + 1)).nanoseconds))
             let looked = Result { () throws(AsofError) in try lookOnce(until: deadline) }
             let held = server.resume()
             CrashPoint.reach("follow.stop.after")
@@ -259,6 +259,24 @@ final class Ticker {
             }
         }
         return nil
+    }
+
+    /// Tries a few times, briefly each: a thread in the middle of a slow write stops when that has ended, and until then the others should run.
+    private func stopServer() throws(StopFailure) -> StopReport? {
+        let cap = min(options.cap, options.cap / 4 * (missed + 1))
+        var attempt = 1
+        while true {
+            let start = SystemClock.monotonicNanoseconds()
+            do throws(StopFailure) { return try server.stop(within: cap) } catch {
+                // It stood still in vain, most of it.
+                let stall = SystemClock.monotonicNanoseconds() &- start
+                figures.withLock { $0.note(stall: .nanoseconds(Int64(clamping: stall))) }
+                guard error == .timedOut, attempt < 4 else { throw error }
+            }
+            SystemClock.sleep(.milliseconds(10 * attempt))
+            attempt += 1
+            hear()
+        }
     }
 
     private struct Look {

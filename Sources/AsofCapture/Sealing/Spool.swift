@@ -24,6 +24,8 @@ package struct Spool: Sendable {
     package init(folder: String) { self.folder = folder }
 
     package var controlSocket: String { "\(folder)/control.sock" }
+    /// What a follower has stopped now.
+    var stopNote: String { "\(folder)/stopped" }
     var journalFolder: String { "\(folder)/journal" }
     package var segmentsFolder: String { "\(folder)/segments" }
     var archivedFolder: String { "\(folder)/archived" }

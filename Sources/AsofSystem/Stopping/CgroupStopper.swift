@@ -20,7 +20,7 @@ package final class CgroupStopper: ProcessStopper {
 
     /// - Parameter executable: whose `main` calls `StopWatchdog.runIfAsked`.
     package init(
-        _ processes: [ProcessHandle], longestHold: Duration = .seconds(1), executable: String = "/proc/self/exe"
+        _ processes: [ProcessHandle], longestHold: Duration = .milliseconds(700), executable: String = "/proc/self/exe", note: String? = nil
     ) throws(StopFailure) {
         targets = try StopTargets(processes)
         let cgroup: FreezerCgroup
@@ -30,7 +30,8 @@ package final class CgroupStopper: ProcessStopper {
             throw .notAllowed(Errno(EOPNOTSUPP))
         }
         self.cgroup = cgroup
-        guarded = try GuardedStop(.cgroup(cgroup.freeze.unmanaged), executable: executable, longestHold: longestHold) {
+        guarded = try GuardedStop(.cgroup(cgroup.freeze.unmanaged), executable: executable, longestHold: longestHold,
+            note: note.flatMap { path in processes.first.flatMap { try? StopNote(path: path, cgroup: cgroup.directory, member: $0) } }) {
             asof_stop_cgroup_release(cgroup.freeze.unmanaged)
         }
     }

@@ -10,6 +10,8 @@ struct StopObstacle: Error, Hashable, Sendable {
 final class FreezerCgroup: Sendable {
     /// As /proc/<pid>/cgroup says it.
     let path: String
+    /// Where it is mounted.
+    let directory: String
     let freeze: SharedDescriptor
     let events: SharedDescriptor
 
@@ -29,6 +31,7 @@ final class FreezerCgroup: Sendable {
             throw StopObstacle(reason: "the file system of cgroups (version 2) is not mounted here")
         }
         self.path = path
+        self.directory = directory
         do throws(Errno) {
             // The kernel's own list decides whether this is the cgroup: paths can mean other ones in other namespaces.
             let members = try SystemCall.readAll(path: directory + "/cgroup.procs", limit: 1 << 24)
@@ -52,7 +55,7 @@ final class FreezerCgroup: Sendable {
         return nil
     }
 
-    private static func directory(of path: String) -> String? {
+    static func directory(of path: String) -> String? {
         guard let mounts = try? MountTable(of: "self") else { return nil }
         for mount in mounts.mounts where mount.fileSystem == "cgroup2" {
             let root = String(decoding: mount.root, as: UTF8.self)

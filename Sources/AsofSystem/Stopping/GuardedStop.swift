@@ -11,10 +11,12 @@ final class GuardedStop {
     private let release: StopWatchdog.Release
     private let letGo: () -> Int32
     private var watchdog: StopWatchdog?
+    private let note: StopNote?
     private var isStopped = false
 
     /// `letGo` lets the processes go and returns 0 or an error number.
-    init(_ release: StopWatchdog.Release, executable: String, longestHold: Duration, letGo: @escaping () -> Int32) throws(StopFailure) {
+    init(_ release: StopWatchdog.Release, executable: String, longestHold: Duration, note: StopNote?, letGo: @escaping () -> Int32) throws(StopFailure) {
+        self.note = note
         self.executable = executable
         self.release = release
         self.longestHold = longestHold
@@ -22,13 +24,20 @@ final class GuardedStop {
         watchdog = try StopWatchdog(release, executable: executable)
     }
 
-    deinit { if isStopped { _ = letGo() } }
+    deinit {
+        if isStopped { _ = letGo() }
+        note?.clear()
+    }
+
+    /// False: whoever kills our whole cgroup inside a stop leaves the processes stopped until the next start.
+    var isWatchdogElsewhere: Bool { watchdog?.isElsewhere ?? false }
 
     var watchdogPid: Int32? { watchdog?.pid }
 
     func stop(within cap: Duration, _ attempt: () -> StopOutcome) throws(StopFailure) -> StopOutcome {
         guard !isStopped else { throw .busy }
         try arm(cap + longestHold)
+        note?.set()
         let outcome = attempt()
         switch outcome {
         case .stopped:
@@ -58,6 +67,7 @@ final class GuardedStop {
     /// True where the watchdog had nothing to do.
     @discardableResult
     private func settle() -> Bool {
+        note?.clear()
         switch watchdog?.disarm() {
         case .held: return true
         case .letGo, .none: return false

@@ -14,7 +14,8 @@ internal import Glibc
 /// Our own process gets a SIGCHLD for each thread that stops (ignored by default), and nothing in it may wait for just any child.
 ///
 /// What it cannot promise:
-/// - Where the follower itself is stopped (SIGSTOP, a freezer, a debugger) inside a stop, nobody lets the process go.
+/// - Where the follower itself is stopped inside a stop (SIGSTOP, a freezer), the watchdog wakes it or, in vain, kills it; where it is frozen
+///   together with its watchdog nobody lets the process go.
 /// - A process that is traced already (a debugger, some sandboxes) cannot be stopped; nor can we while others are tracing it.
 /// - A file that a thread in an uninterruptible `write` is changing holds up the stop until that call has ended.
 package final class PtraceStopper: ProcessStopper {
@@ -28,7 +29,17 @@ package final class PtraceStopper: ProcessStopper {
     private var isStopped = false
     private var lastThreads = 0
 
-    package init(_ processes: [ProcessHandle], longestHold: Duration = .seconds(1)) throws(StopFailure) {
+    /// Wakes us when we are stopped inside a stop; nil: nobody does.
+    private var watchdog: StopWatchdog?
+    /// Of ourselves, for the watchdog.
+    private let own: ProcessHandle?
+
+    /// - Parameter executable: whose `main` calls `StopWatchdog.runIfAsked`; nil: without a watchdog.
+    package init(_ processes: [ProcessHandle], longestHold: Duration = .milliseconds(700), executable: String? = nil) throws(StopFailure) {
+        let own = try? ProcessHandle(pid: getpid())
+        self.own = own
+        // Without one a stop is as safe as before, but for this.
+        watchdog = executable.flatMap { executable in own.flatMap { try? StopWatchdog(.tracer($0.unmanaged), executable: executable) } }
         targets = try StopTargets(processes)
         table = try StopTable(for: targets)
         self.longestHold = longestHold
@@ -49,6 +60,9 @@ package final class PtraceStopper: ProcessStopper {
 
     package func stop(within cap: Duration) throws(StopFailure) -> StopReport {
         guard !isStopped else { throw .busy }
+        // A little later than the tracer's own alarm.
+        if (try? watchdog?.arm(hold: cap + longestHold + .milliseconds(100))) == nil { watchdog = nil }
+        defer { if !isStopped { _ = watchdog?.disarm() } }
         while true {
             let tracer = try runningTracer()
             let (outcome, left) = tracer.stop(cap.stopNanoseconds)
@@ -68,6 +82,7 @@ package final class PtraceStopper: ProcessStopper {
         guard isStopped, let tracer else { return }
         isStopped = false
         let (left, early) = tracer.release()
+        _ = watchdog?.disarm()
         if left > 0 { replace(tracer) }
         table.makeRoom(for: lastThreads)
         if early { throw .letGo }

@@ -20,12 +20,13 @@ package final class SignalStopper: ProcessStopper {
 
     /// - Parameter executable: whose `main` calls `StopWatchdog.runIfAsked`.
     package init(
-        _ processes: [ProcessHandle], longestHold: Duration = .seconds(1), executable: String = "/proc/self/exe"
+        _ processes: [ProcessHandle], longestHold: Duration = .milliseconds(700), executable: String = "/proc/self/exe", note: String? = nil
     ) throws(StopFailure) {
         let targets = try StopTargets(processes)
         self.targets = targets
         table = try StopTable(for: targets)
-        guarded = try GuardedStop(.signals(processes.map(\.unmanaged)), executable: executable, longestHold: longestHold) {
+        guarded = try GuardedStop(.signals(processes.map(\.unmanaged)), executable: executable, longestHold: longestHold,
+            note: note.flatMap { try? StopNote(path: $0, signals: processes) }) {
             asof_stop_signal_release(targets.processes, targets.count)
         }
     }

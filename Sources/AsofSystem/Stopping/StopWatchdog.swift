@@ -6,11 +6,12 @@ internal import Glibc
 ///
 /// SIGSTOP and a frozen cgroup outlive whoever made them, so the ways that use them need it. It is our own program in an internal
 /// mode, in a session of its own, with its memory locked and, where allowed, out of the reach of the out-of-memory killer. It
-/// ignores the signals that end programs politely and ends when our end of its socket closes. It stays in our cgroup, which the
-/// stopped processes are not in.
+/// ignores the signals that end programs politely and ends when our end of its socket closes. It moves to the root cgroup where that is
+/// allowed: whoever kills our cgroup does not kill it, and lets the stopped ones go by that.
 ///
-/// What it cannot promise: where both of us are killed at once (`kill -9` of the whole session, `cgroup.kill`, a container that is
-/// removed, a kernel that kills the whole cgroup for want of memory), the stopped processes stay stopped. ptrace has no such hole.
+/// What it cannot promise: where both of us are killed at once (it could not leave our cgroup, and a `cgroup.kill`, a container that is
+/// removed or a kernel out of memory takes all of that), the stopped processes stay stopped until the next start finds the `StopNote`.
+/// ptrace has no such hole.
 package final class StopWatchdog {
     /// The word in front of the program's arguments that makes it a watchdog.
     package static let word = "internal-stop-watchdog"
@@ -21,6 +22,9 @@ package final class StopWatchdog {
         case signals([Int32])
         /// `0` into this cgroup.freeze.
         case cgroup(Int32)
+        /// Waking our own process, by its pidfd: stopped by somebody inside a stop by ptrace, it lets nobody go. Where waking does not help, it is
+        /// killed, and the kernel lets go.
+        case tracer(Int32)
     }
 
     private let child: ChildProcess
@@ -43,6 +47,7 @@ package final class StopWatchdog {
             switch release {
             case .signals(let descriptors): (mode, targets) = ("signal", descriptors)
             case .cgroup(let descriptor): (mode, targets) = ("cgroup", [descriptor])
+            case .tracer(let descriptor): (mode, targets) = ("tracer", [descriptor])
             }
             for target in targets { inherited.append(.init(source: target, target: 3 + Int32(inherited.count))) }
             child = try ChildProcess.spawn(
@@ -55,6 +60,25 @@ package final class StopWatchdog {
             throw .noWatchdog(error)
         }
         guard isReady() else { throw .noWatchdog(Errno(ETIMEDOUT)) }
+        moveAway()
+    }
+
+    /// It lives in another cgroup than we, so that who kills ours does not kill it.
+    private(set) var isElsewhere = false
+
+    private func moveAway() {
+        guard let ours = FreezerCgroup.path(of: getpid()) else { return }
+        if ours != "/", let root = FreezerCgroup.directory(of: "/"), let members = try? SystemCall.open(root + "/cgroup.procs", O_WRONLY) {
+            // Refused in most containers.
+            try? SystemCall.writeFully(members.raw, Array(String(child.pid).utf8))
+        }
+        isElsewhere = ours == "/" || FreezerCgroup.path(of: child.pid) != ours
+    }
+
+    /// Whether a watchdog may move out of our cgroup.
+    static var canLiveElsewhere: Bool {
+        guard let ours = FreezerCgroup.path(of: getpid()), let root = FreezerCgroup.directory(of: "/") else { return false }
+        return ours == "/" || access(root + "/cgroup.procs", W_OK) == 0
     }
 
     deinit {
@@ -116,10 +140,10 @@ package final class StopWatchdog {
     /// life; nil: they do not. For `main`, before anything else: it needs no other thread and no other memory.
     package static func runIfAsked(_ arguments: [String]) -> Int32? {
         guard arguments.first == word else { return nil }
-        guard arguments.count == 3, ["signal", "cgroup"].contains(arguments[1]), let count = Int32(arguments[2]), count >= 1,
+        guard arguments.count == 3, let mode = ["signal", "cgroup", "tracer"].firstIndex(of: arguments[1]), let count = Int32(arguments[2]), count >= 1,
             count <= 512
         else { return 2 }
         let targets = (0..<count).map { 5 + $0 }
-        return asof_watchdog_run(3, 4, arguments[1] == "cgroup" ? 1 : 0, targets, targets.count)
+        return asof_watchdog_run(3, 4, Int32(mode), targets, targets.count)
     }
 }

@@ -21,7 +21,11 @@ extension StopWay {
     package static func best(for processes: [ProcessHandle]) -> Choice {
         var obstacles: [Obstacle] = []
         for way in allCases {
-            guard let reason = way.obstacle(for: processes) else { return Choice(way: way, obstacles: obstacles) }
+            var reason = way.obstacle(for: processes)
+            if reason == nil, way == .cgroup, !StopWatchdog.canLiveElsewhere {
+                reason = "the watchdog cannot leave our own cgroup: whoever kills that inside a stop would leave the server frozen"
+            }
+            guard let reason else { return Choice(way: way, obstacles: obstacles) }
             obstacles.append(Obstacle(way: way, reason: reason))
         }
         return Choice(way: nil, obstacles: obstacles)
@@ -51,14 +55,15 @@ extension StopWay {
         }
     }
 
-    /// A stopper of this way. `executable`: whose `main` calls `StopWatchdog.runIfAsked`.
+    /// A stopper of this way. `executable`: whose `main` calls `StopWatchdog.runIfAsked`. `note`: a file that tells the next start what is
+    /// stopped, for `StopNote.release`.
     package func stopper(
-        for processes: [ProcessHandle], longestHold: Duration = .seconds(1), executable: String = "/proc/self/exe"
+        for processes: [ProcessHandle], longestHold: Duration = .milliseconds(700), executable: String = "/proc/self/exe", note: String? = nil
     ) throws(StopFailure) -> any ProcessStopper {
         switch self {
-        case .cgroup: try CgroupStopper(processes, longestHold: longestHold, executable: executable)
-        case .ptrace: try PtraceStopper(processes, longestHold: longestHold)
-        case .signal: try SignalStopper(processes, longestHold: longestHold, executable: executable)
+        case .cgroup: try CgroupStopper(processes, longestHold: longestHold, executable: executable, note: note)
+        case .ptrace: try PtraceStopper(processes, longestHold: longestHold, executable: executable)
+        case .signal: try SignalStopper(processes, longestHold: longestHold, executable: executable, note: note)
         }
     }
 }

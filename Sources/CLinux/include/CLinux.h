@@ -178,4 +178,4 @@ int asof_watch_arm(struct asof_watch *watch, int socket, uint64_t hold);
 /// After letting go. 1: the watchdog had not acted; 0: it had let go before; -1: it is about to and does not get there.
 int asof_watch_disarm(struct asof_watch *watch, int socket);
 /// The watchdog's whole life: until the other end of `socket` closes. `targets` are pidfds, or descriptors of cgroup.freeze.
-int asof_watchdog_run(int socket, int page, int by_cgroup, const int *targets, size_t count);
+int asof_watchdog_run(int socket, int page, int mode, const int *targets, size_t count);
