@@ -1,14 +1,15 @@
+internal import AsofCore
 internal import CLinux
+internal import Glibc
 
 /// Which token a directory's handle has: looked up by bytes as they lie in an event, without making an object of them.
 ///
-/// Handles lie behind one another in one arena, and the hash table holds indices into an array of entries: about 70 bytes for a
-/// directory, where a dictionary of `StableHandle` takes twice that and an allocation for each.
+/// Handles lie behind one another in one arena, and two hash tables hold indices into an array of entries: about 50 bytes for a
+/// directory, where a dictionary of `StableHandle` takes three times that and an allocation for each.
 package struct HandleTable {
     private struct Entry {
         var start: Int
         var length: UInt16
-        var hash: UInt32
         var token: UInt64
     }
 
@@ -18,38 +19,33 @@ package struct HandleTable {
     private var arena: [UInt8] = []
     /// Bytes of the arena that belong to removed entries.
     private var wasted = 0
-    /// Index of an entry and 1; 0 is empty. Always a power of two of them, at most two thirds used, so every probe ends.
-    private var slots: [UInt32] = [UInt32](repeating: 0, count: 16)
-    private var indices: [WatchToken: UInt32] = [:]
+    private var byHandle = SlotTable()
+    private var byToken = SlotTable()
 
     package init() {}
 
-    package var count: Int { indices.count }
+    package var count: Int { byToken.count }
 
-    /// Memory that it uses; dictionaries hold an eighth to a half more than their elements.
+    /// Memory that it uses.
     package var byteCount: Int {
-        entries.capacity * MemoryLayout<Entry>.stride + arena.capacity + slots.capacity * 4 + free.capacity * 4
-            + indices.capacity * 12 * 4 / 3
+        entries.capacity * MemoryLayout<Entry>.stride + arena.capacity + free.capacity * 4 + byHandle.byteCount + byToken.byteCount
     }
 
     package func token(of handle: UnsafeRawBufferPointer) -> WatchToken? {
-        guard let slot = slot(of: handle, hash: Self.hash(handle)) else { return nil }
-        return WatchToken(entries[Int(slots[slot] - 1)].token)
+        guard let index = index(of: handle) else { return nil }
+        return WatchToken(entries[Int(index)].token)
     }
 
     /// A handle has one token and a token one handle: the newest pair wins.
     package mutating func set(_ handle: UnsafeRawBufferPointer, _ token: WatchToken) {
         remove(token)
-        let hash = Self.hash(handle)
-        if let slot = slot(of: handle, hash: hash) {
-            let index = slots[slot] - 1
-            indices[WatchToken(entries[Int(index)].token)] = nil
+        if let index = index(of: handle) {
+            leaveTokens(index)
             entries[Int(index)].token = token.rawValue
-            indices[token] = index
+            enterTokens(index)
             return
         }
-        if (count + 1) * 3 > slots.count * 2 { rebuildSlots(count: slots.count * 2) }
-        let entry = Entry(start: arena.count, length: UInt16(clamping: handle.count), hash: hash, token: token.rawValue)
+        let entry = Entry(start: arena.count, length: UInt16(clamping: handle.count), token: token.rawValue)
         arena.append(contentsOf: handle.prefix(Int(entry.length)))
         let index: UInt32
         if let reused = free.popLast() {
@@ -59,79 +55,80 @@ package struct HandleTable {
             index = UInt32(entries.count)
             entries.append(entry)
         }
-        indices[token] = index
-        place(index)
+        enterHandles(index)
+        enterTokens(index)
     }
 
     package mutating func remove(_ token: WatchToken) {
-        guard let index = indices.removeValue(forKey: token) else { return }
-        vacate(index)
+        guard let index = index(of: token) else { return }
+        leaveHandles(index)
+        leaveTokens(index)
         free.append(index)
         wasted += Int(entries[Int(index)].length)
         entries[Int(index)].length = 0
         if wasted > 4096, wasted > arena.count / 2 { compactArena() }
     }
 
-    // MARK: Slots
+    // MARK: Finding entries
 
-    private static func hash(_ handle: UnsafeRawBufferPointer) -> UInt32 {
-        UInt32(truncatingIfNeeded: asof_mix64(0, handle.baseAddress, handle.count))
-    }
-
-    private func slot(of handle: UnsafeRawBufferPointer, hash: UInt32) -> Int? {
-        let mask = slots.count - 1
-        var slot = Int(hash) & mask
-        while slots[slot] != 0 {
-            let entry = entries[Int(slots[slot] - 1)]
-            if entry.hash == hash, Int(entry.length) == handle.count,
-                arena[entry.start..<(entry.start + Int(entry.length))].elementsEqual(handle)
-            {
-                return slot
-            }
-            slot = (slot + 1) & mask
+    private func index(of handle: UnsafeRawBufferPointer) -> UInt32? {
+        var probe = byHandle.probe(Self.hash(handle))
+        while let index = byHandle.next(&probe) {
+            let entry = entries[Int(index)]
+            if Int(entry.length) == handle.count, arena[entry.start..<(entry.start + Int(entry.length))].elementsEqual(handle) { return index }
         }
         return nil
     }
 
-    private mutating func place(_ index: UInt32) {
-        let mask = slots.count - 1
-        var slot = Int(entries[Int(index)].hash) & mask
-        while slots[slot] != 0 { slot = (slot + 1) & mask }
-        slots[slot] = index + 1
+    private func index(of token: WatchToken) -> UInt32? {
+        var probe = byToken.probe(SlotTable.hash(UInt64(token.rawValue)))
+        while let index = byToken.next(&probe) { if entries[Int(index)].token == token.rawValue { return index } }
+        return nil
     }
 
-    /// Empties the slot of an entry and moves back what had been pushed past it, so that no probe stops too early.
-    private mutating func vacate(_ index: UInt32) {
-        let mask = slots.count - 1
-        var hole = Int(entries[Int(index)].hash) & mask
-        while slots[hole] != index + 1 {
-            if slots[hole] == 0 { return }
-            hole = (hole + 1) & mask
-        }
-        var next = (hole + 1) & mask
-        while slots[next] != 0 {
-            let home = Int(entries[Int(slots[next] - 1)].hash) & mask
-            // The one at `next` may move unless its home lies behind the hole.
-            if (next - home) & mask >= (next - hole) & mask {
-                slots[hole] = slots[next]
-                hole = next
-            }
-            next = (next + 1) & mask
-        }
-        slots[hole] = 0
+    private static func hash(_ handle: UnsafeRawBufferPointer) -> UInt64 { asof_mix64(0, handle.baseAddress, handle.count) }
+
+    // MARK: The tables
+
+    // Each copies the arrays, which costs nothing, for the time of its call: a table that moves elements asks for their hashes.
+
+    private mutating func enterHandles(_ index: UInt32) {
+        let hashOf = handleHash
+        byHandle.insert(index, hashOf(index), hashOf: hashOf)
     }
 
-    private mutating func rebuildSlots(count: Int) {
-        slots = [UInt32](repeating: 0, count: count)
-        for index in indices.values { place(index) }
+    private mutating func leaveHandles(_ index: UInt32) {
+        let hashOf = handleHash
+        byHandle.remove(index, hashOf(index), hashOf: hashOf)
     }
+
+    private mutating func enterTokens(_ index: UInt32) {
+        let hashOf = tokenHash
+        byToken.insert(index, hashOf(index), hashOf: hashOf)
+    }
+
+    private mutating func leaveTokens(_ index: UInt32) {
+        let hashOf = tokenHash
+        byToken.remove(index, hashOf(index), hashOf: hashOf)
+    }
+
+    private var handleHash: (UInt32) -> UInt64 {
+        { [entries, arena] index in
+            let entry = entries[Int(index)]
+            return arena.withUnsafeBytes { Self.hash(UnsafeRawBufferPointer(rebasing: $0[entry.start..<(entry.start + Int(entry.length))])) }
+        }
+    }
+
+    private var tokenHash: (UInt32) -> UInt64 { { [entries] index in SlotTable.hash(UInt64(entries[Int(index)].token)) } }
+
+    // MARK: The arena
 
     private mutating func compactArena() {
         var compact: [UInt8] = []
         compact.reserveCapacity(arena.count - wasted)
-        for index in indices.values {
-            let entry = entries[Int(index)]
-            entries[Int(index)].start = compact.count
+        for index in entries.indices where entries[index].length > 0 {
+            let entry = entries[index]
+            entries[index].start = compact.count
             compact.append(contentsOf: arena[entry.start..<(entry.start + Int(entry.length))])
         }
         arena = compact
