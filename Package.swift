@@ -39,7 +39,7 @@ let package = Package(
         // Mutations and random histories in numbers that need a release binary.
         .executableTarget(name: "asof-mutations", dependencies: ["AsofTestSupport"]),
 
-        .testTarget(name: "AsofCaptureTests", dependencies: ["AsofCapture", "AsofCommands", "AsofCore", "AsofFileSystem", "AsofFormat", "AsofFrame", "AsofRepository", "AsofStore", "AsofSystem", "AsofTestSupport", "AsofView"]),
+        .testTarget(name: "AsofCaptureTests", dependencies: ["AsofCapture", "AsofCommands", "AsofCore", "AsofFileSystem", "AsofFormat", "AsofFrame", "AsofRepository", "AsofStore", "AsofSystem", "AsofTestSupport", "AsofView", "AsofWeaviate"]),
         .testTarget(name: "AsofFormatTests", dependencies: ["AsofCore", "AsofFormat", "AsofFrame", "AsofTestSupport"]),
         .testTarget(name: "AsofRepositoryTests", dependencies: ["AsofCore", "AsofFormat", "AsofFrame", "AsofRepository", "AsofStore", "AsofTestSupport", "AsofView"]),
         .testTarget(name: "AsofFuseTests", dependencies: ["AsofCore", "AsofFileSystem", "AsofFuse", "AsofSystem", "AsofTestSupport", "CLinux"]),

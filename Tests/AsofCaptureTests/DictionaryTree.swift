@@ -1,9 +1,11 @@
-internal import AsofCore
-internal import AsofSystem
-internal import AsofWeaviate
+import AsofCore
+import AsofSystem
+import AsofWeaviate
 
-/// The directory as the log has it: names, attributes, and what is needed to tell what changed. One thread's.
-struct KnownTree {
+@testable import AsofCapture
+
+/// `KnownTree` in dictionaries: the plainest thing that behaves like it, but for `place`, which may be one where it was.
+struct DictionaryTree {
     /// One file or directory.
     struct Node {
         var kind: DataFileKind
@@ -13,7 +15,7 @@ struct KnownTree {
         var modified: Instant
         /// How many of its names are in the tree.
         var names: Int
-        fileprivate var attributes: Attributes
+        var attributes: Attributes
 
         /// The log has exactly these attributes.
         func isLogged(as attributes: Attributes) -> Bool { self.attributes == attributes }
