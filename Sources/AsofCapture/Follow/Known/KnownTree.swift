@@ -2,11 +2,12 @@ internal import AsofCore
 internal import AsofSystem
 internal import AsofWeaviate
 
-/// The directory as the log has it: names, attributes, and what is needed to tell what changed. One thread's.
+/// The directory as the log has it: names, attributes, and what is needed to tell what changed. One thread's, and never copied: there are
+/// hundreds of megabytes of a large one, and it holds a dozen references, whose counting would cost as much as a search.
 ///
 /// Built to be small, for millions of files: for each a record of 64 bytes, its name, its handle, and three tables of 6 bytes that find it,
 /// about 120 bytes in all; dictionaries take five times that. Nothing in it grows by copying itself, so that no call makes a tick wait.
-struct KnownTree {
+struct KnownTree: ~Copyable {
     typealias Slot = KnownRecords.Slot
 
     /// One file or directory.
