@@ -95,7 +95,7 @@ enum StatusVerb {
         if let audit = follow.audit {
             Console.line("audit       \(HumanFormat.count(audit.files)) files, \(HumanFormat.bytes(audit.bytes)) read again, \(audit.differences) not as the log had them; round \(audit.rounds + 1)")
         }
-        Console.line("memory      \(HumanFormat.bytes(follow.memory))")
+        Console.line("memory      \(HumanFormat.bytes(follow.memory)), \(HumanFormat.bytes(UInt64(follow.knownBytes))) of it for what is known of the files")
     }
 
     private static func mount(_ given: String, _ registry: MountRegistry, _ invocation: Invocation) throws(AsofError) {

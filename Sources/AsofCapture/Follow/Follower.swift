@@ -192,7 +192,7 @@ package final class Follower: @unchecked Sendable {
             return !requests.withLock { $0.isStopping }
         }) else { return }
         ticker.surveyor.tree = tree
-        if watching.kind == .inotify { ticker.linkedOutside = scan.linkedOutside(tree) }
+        if watching.kind == .inotify { ticker.linkedOutside = scan.linkedOutside(ticker.surveyor.tree) }
         known.isComplete = true
         outcome.withLock { $0 = scan.outcome }
     }

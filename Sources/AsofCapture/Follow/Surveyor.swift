@@ -12,7 +12,7 @@ final class Surveyor {
     private let watch: any TreeWatch
     var tree: KnownTree
 
-    init(root: SharedDescriptor, watch: any TreeWatch, tree: KnownTree) {
+    init(root: SharedDescriptor, watch: any TreeWatch, tree: consuming KnownTree) {
         self.root = root
         self.watch = watch
         self.tree = tree

@@ -21,7 +21,7 @@ struct TickTransaction {
         operations.append(.attributes(inode, attributes, isBorn: false))
     }
 
-    private mutating func bear(_ tick: Tick, hasContents: Set<InodeNumber>, _ announced: Set<InodeNumber>, _ tree: KnownTree) {
+    private mutating func bear(_ tick: Tick, hasContents: Set<InodeNumber>, _ announced: Set<InodeNumber>, _ tree: borrowing KnownTree) {
         for number in tick.born where !announced.contains(number) {
             // What came and went is nobody's past.
             guard let attributes = tick.sightings[number]?.attributes, (tree[number]?.names ?? 0) > 0 || hasContents.contains(number) else { continue }
@@ -30,9 +30,12 @@ struct TickTransaction {
     }
 
     /// What goes comes first, so that no name ever counts as new that meant something else.
-    private mutating func enter(_ tick: Tick, _ tree: KnownTree) {
-        let changed = tick.before.map { (place: $0.key, before: $0.value, now: tree.target(of: $0.key.name, in: $0.key.parent)) }
-            .filter { $0.before != $0.now }
+    private mutating func enter(_ tick: Tick, _ tree: borrowing KnownTree) {
+        var changed: [(place: Tick.Place, before: InodeNumber?, now: InodeNumber?)] = []
+        for (place, before) in tick.before {
+            let now = tree.target(of: place.name, in: place.parent)
+            if now != before { changed.append((place, before, now)) }
+        }
         for (place, before, _) in changed where before != nil { operations.append(.entry(parent: place.parent, name: place.name, target: nil)) }
         for (place, _, now) in changed { if let now { operations.append(.entry(parent: place.parent, name: place.name, target: now)) } }
     }

@@ -27,6 +27,7 @@ final class Ticker {
     /// Files that have more names than the tree knows, where events name no identities.
     var linkedOutside: Set<InodeNumber> = []
     private let auditor: Auditor?
+    private var countedAt: UInt64 = 0
     private var lastVerb = Verb.tick
     /// Files looked at in the newest stop.
     private var inStop = 0
@@ -70,10 +71,7 @@ final class Ticker {
         let isIdle = tick.isEmpty
         if !isIdle { try checkMappings(isUrgent: true) }
         let isNewServer = try server.find(isUrgent: !isIdle || scan != nil)
-        figures.withLock {
-            $0.ticks += 1
-            $0.files = surveyor.tree.count
-        }
+        noteTick()
         guard !isIdle || isNewServer || scan != nil else {
             covered.set(began)
             return true
@@ -86,6 +84,18 @@ final class Ticker {
         missed = 0
         try log(as: isExact ? .tick : .fuzzyTick, at: moment, settling: scan)
         return true
+    }
+
+    private func noteTick() {
+        let now = SystemClock.monotonicNanoseconds()
+        figures.withLock { $0.ticks += 1 }
+        guard now &- countedAt >= 5_000_000_000 else { return }
+        countedAt = now
+        let (files, bytes) = (surveyor.tree.count, surveyor.tree.byteCount)
+        figures.withLock {
+            $0.files = files
+            $0.knownBytes = bytes
+        }
     }
 
     // MARK: While the server runs
@@ -323,7 +333,8 @@ final class Ticker {
     /// What was read after the stop, and may have changed in the meantime, makes the tick fuzzy.
     private func checkWhatWasReadLater() throws(AsofError) {
         hear()
-        var touched = Set(dirty.files.compactMap(surveyor.tree.number(of:)))
+        var touched: Set<InodeNumber> = []
+        for handle in dirty.files { if let number = surveyor.tree.number(of: handle) { touched.insert(number) } }
         for (token, part) in dirty.directories {
             for name in part.touched { if let number = surveyor.tree.target(of: name, in: InodeNumber(token.rawValue)) { touched.insert(number) } }
         }

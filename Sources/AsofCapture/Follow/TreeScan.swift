@@ -12,7 +12,7 @@ internal import Glibc
 /// Several threads take directories from a common stack. A scan that was interrupted costs the next one little: attributes are logged behind
 /// a file's bytes, so what was read whole is told by them.
 final class TreeScan: Sendable {
-    private struct State {
+    private struct State: ~Copyable {
         var tree: KnownTree
         var stack: [(number: InodeNumber, descriptor: SharedDescriptor)]
         /// Threads that may still add to the stack.
@@ -53,11 +53,13 @@ final class TreeScan: Sendable {
     var outcome: Reconciler.Outcome { state.withLock { $0.outcome } }
 
     /// Files that have names outside of the directory.
-    func linkedOutside(_ tree: KnownTree) -> Set<InodeNumber> {
-        Set(state.withLock { $0.links }.filter { number, links in (tree[number]?.names ?? 0) < Int(links) }.keys)
+    func linkedOutside(_ tree: borrowing KnownTree) -> Set<InodeNumber> {
+        var found: Set<InodeNumber> = []
+        for (number, links) in state.withLock({ $0.links }) where (tree[number]?.names ?? 0) < Int(links) { found.insert(number) }
+        return found
     }
 
-    /// `progress`: called now and then on the caller's thread; false stops the scan, and nil is returned.
+    /// `progress`: called now and then on the caller's thread; false stops the scan, and then there is no tree.
     func run(progress: (Reconciler.Outcome) -> Bool) throws(AsofError) -> KnownTree? {
         let (attributes, handle) = (try Surveyor.status(of: root).attributes, try Surveyor.handle(of: root))
         state.withLock { state in
@@ -77,7 +79,11 @@ final class TreeScan: Sendable {
         if let failure = state.withLock({ $0.failure }) { throw failure }
         guard progress(outcome), !state.withLock({ $0.isCancelled }) else { return nil }
         try bury()
-        return state.withLock { $0.tree }
+        return state.withLock { state in
+            var tree = KnownTree(highest: .root)
+            swap(&tree, &state.tree)
+            return tree
+        }
     }
 
     private func cancel(_ failure: AsofError?) {
