@@ -28,12 +28,18 @@ def _ours(version, controller=None):
     return None
 
 
+def has_io():
+    """Whether version 2 has the controller of block devices here."""
+    ours = _ours(2)
+    return ours is not None and "io" in Group._controllers(ours)
+
+
 class Unavailable(Exception):
     """There is no such cgroup here."""
 
 
 class Group:
-    """A new cgroup below our own. `controller`: `freezer` (also for kill), `memory` or `cpu`."""
+    """A new cgroup below our own. `controller`: `freezer` (also for kill), `memory`, `cpu`, `blkio` or `io`."""
 
     def __init__(self, controller, name):
         self.controller, self.version = controller, 2
