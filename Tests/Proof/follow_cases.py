@@ -3,9 +3,10 @@
 
   follow_cases.py [--asof BIN] [--cases all|NAME,NAME…] [--watches fanotify,inotify] [--ways ptrace] [--tick 20ms]
 
-Whenever a case rests, the directory is scanned; later the view of that moment must be equal in everything (names, bytes, modes,
-owners, times, link counts, attributes). A cut may be fuzzy only where the case says so, and then its view must say that it is;
-following may end (with a message) only where the case says so. At the end the newest view equals the directory. Exit 1 otherwise.
+Whenever a case rests, the directory is scanned; later the views of that moment and of the newest transaction then must be equal in
+everything (names, bytes, modes, owners, times, link counts, attributes). A cut may be fuzzy, or in a gap that is declared
+afterwards, only where the case says so; following may end (with a message) only where the case says so. At the end the newest view
+equals the directory. Exit 1 otherwise.
 """
 import argparse
 import os
@@ -124,9 +125,9 @@ class Run:
             snapshot = compare_trees.scan(self.directory, hashed=True)
             # What counts as captured must be right at once, or not be shown; when nothing is compared any more it must be there.
             following.await_captured(ended, 20, whole=False)
-            early = time.time_ns()
+            early, last = time.time_ns(), following.status().get("lastTransaction")
             following.await_captured(ended, 20)
-            self.rests.append((len(self.rests) + 1, early, time.time_ns(), snapshot))
+            self.rests.append((len(self.rests) + 1, early, last, time.time_ns(), snapshot))
             time.sleep(0.03)
 
     def run(self):
@@ -168,13 +169,14 @@ class Run:
         if not self.rests:
             return
         with asof_process.Views(self.asof) as views:
-            for number, early, late, want in self.rests:
-                self._judge_at(views, f"rest {number}, at first", early, want, True)
-                self._judge_at(views, f"rest {number}", late, want, self.is_refused)
+            for number, early, last, late, want in self.rests:
+                self._judge_at(views.at(early), f"rest {number}, at first", want, True)
+                if last:
+                    self._judge_at(views.after(last), f"rest {number}, lsn:{last}", want, True)
+                self._judge_at(views.at(late), f"rest {number}", want, self.is_refused or "gap" in self.allowed and self.asof.json("window")["gaps"])
 
-    def _judge_at(self, views, where, moment, want, may_be_absent):
+    def _judge_at(self, folder, where, want, may_be_absent):
         try:
-            folder = views.at(moment)
             lines = compare_trees.differences(want, compare_trees.scan(folder, hashed=True))
             is_fuzzy = os.getxattr(folder, "user.asof.exact") == b"false"
         except (OSError, processes.CommandFailed) as problem:

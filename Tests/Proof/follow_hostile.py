@@ -79,7 +79,7 @@ class Scene:
         """The server runs, and is followed."""
         self.control.start()
         self.server.start()
-        self.options = ["--tick", self.given.tick, "--stop-by", self.way, "--interval", "500ms", "--exe", "performer", *options]
+        self.options = ["--tick", self.given.tick, "--stop-by", self.way, "--interval", "500ms", "--exe", self.server.program, *options]
         self.follow(group, environment)
         self.server.go()
         time.sleep(0.3)
@@ -379,7 +379,7 @@ def server_stopped_by_others(scene):
 def two_followers(scene):
     """A second one for the same timeline is refused; one for another repository shares the server."""
     scene.begin()
-    second = scene.asof.run("follow", scene.directory, "--tick", "10ms", "--exe", "performer", check=False, timeout=30)
+    second = scene.asof.run("follow", scene.directory, "--tick", "10ms", "--exe", scene.server.program, check=False, timeout=30)
     if second.returncode != 11:
         scene.found.append(f"a second follower of the same timeline ended with {second.returncode}, not 11: {second.stderr[-300:]}")
     with processes.Workspace("second") as workspace:

@@ -10,7 +10,8 @@ Loads and their steps:
   threads     threads of the server, most of them idle
   processor   percent of one processor that the follower may use
 
-Prints a line a step: the parameter, stalls p50 / p99 / max in µs, and the server's own longest gap. Exit 1 on a wrong cut.
+Prints a line a step: the parameter, stalls p50 / p99 / max in µs, and the server's own longest gap. Exit 1 on a wrong cut, and where the
+server stood still for more than a second and some slack.
 """
 import argparse
 import os
@@ -28,6 +29,9 @@ import made_trace
 import performing
 import processes
 from performed_cut import PerformedJudge
+
+#: What the server may stand still at most, in ns; the slack is that of a machine of two processors under load.
+LIMIT, SLACK = 1_000_000_000, 300_000_000
 
 STEPS = {"fsyncs": {"few": (0, 100), "all": (0, 10, 100, 500)},
          "growing": {"few": (256, 2048), "all": (256, 1024, 2048, 10_240)},
@@ -151,6 +155,8 @@ def one_step(given, name, step):
                 counted = argparse.Namespace(cuts=given.cuts, strict=False, fuzzy=100)
                 found, judged, fuzzy, _ = follow_traces.judge_cuts(asof, judge, counted, chance)
             found += follow_traces.final_differences(asof, directory)
+            if notes.longest_gap() > LIMIT + SLACK:
+                found.append(f"the server stood still for {notes.longest_gap() / 1e6:.0f} ms")
         finally:
             if disk:
                 disk.close()

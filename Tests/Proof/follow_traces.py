@@ -58,7 +58,7 @@ class Choice:
 
     def options(self, performer):
         """Of the follower."""
-        found_by = {"--pid": ("--pid", performer.process.pid), "--exe": ("--exe", "performer"), None: ()}[self.found_by]
+        found_by = {"--pid": ("--pid", performer.process.pid), "--exe": ("--exe", performer.program), None: ()}[self.found_by]
         return ["--tick", self.tick, "--stop-by", self.way, "--interval", "1s", *found_by, *(("--watch-by", self.watch) if self.watch else ())]
 
     def __str__(self):

@@ -12,7 +12,7 @@ _RENAME_EXCHANGE = 2
 _SYMLINK_FOLLOW = 0x400
 
 CASES = {}
-#: Case → what may happen instead of exact states: "refuse" (an end with a message), "fuzzy", or both.
+#: Case → what may happen instead of exact states: "refuse" (an end with a message), "fuzzy", "gap" (states taken back later).
 EXPECT = {}
 
 
@@ -286,7 +286,7 @@ def sparse_files(root, outside):
     yield
 
 
-@case()
+@case("gap")
 def temporary_to_final(root, outside):
     """A growing temporary file gets its header last and its final name; within a tick, and over several."""
     bucket = f"{root}/c/s/lsm/objects"
@@ -316,7 +316,7 @@ def temporary_to_final(root, outside):
     yield
 
 
-@case("fuzzy")
+@case("fuzzy", "gap")
 def changed_at_rest(root, outside):
     """Files of kinds that do not change once they rest are changed all the same."""
     put(f"{root}/segment-1.db", pages(60))

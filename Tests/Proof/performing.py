@@ -195,7 +195,9 @@ class Performer:
         listed = workspace.path / f"{name}.operations"
         if not listed.exists():
             plan.write(listed)
-        self._arguments = [*wrap, program(workspace.path, name), root, data, listed, self.notes_path, rate, idle, *([] if sync else ["nosync"])]
+        #: Its path, which no other run's server has: for `--exe`.
+        self.program = program(workspace.path, name)
+        self._arguments = [*wrap, self.program, root, data, listed, self.notes_path, rate, idle, *([] if sync else ["nosync"])]
         self._errors = workspace.path / f"{name}.errors"
         self.group, self.process, self._said = group, None, b""
 
