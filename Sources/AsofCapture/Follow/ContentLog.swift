@@ -50,6 +50,7 @@ struct ContentLog {
             truncate(number, to: size, visible: isNew ? 0 : node.size)
             digests.cut(to: size)
         }
+        if seen.kind.mode == .growingTemporary, tick.growing[number] == nil { tick.growing[number] = end }
         let rests = seen.kind.mode == .writtenOnce || seen.kind.mode == .appendOnly
         if rests && node.kind.mode == .growingTemporary || isNew && seen.kind.mode == .writtenOnce { noteUnchecked(number, &tick) }
         switch seen.mode {
@@ -94,8 +95,13 @@ struct ContentLog {
 
     private func noteUnchecked(_ number: InodeNumber, _ tick: inout Tick) {
         guard tick.unchecked[number] == nil else { return }
+        tick.unchecked[number] = tick.growing.removeValue(forKey: number) ?? end
+    }
+
+    /// The newest state that the log has.
+    private var end: CutPoint {
         let end = journal.end
-        tick.unchecked[number] = CutPoint(lsn: end.lsn, time: end.time)
+        return CutPoint(lsn: end.lsn, time: end.time)
     }
 
     /// Reads a file that rests whole. True: it is not as it was logged while it was made.

@@ -37,6 +37,8 @@ struct Tick {
     /// Files that are to be read whole once they rest, for what their kind promises may have been broken while they were made: since when
     /// the log would then be wrong.
     var unchecked: [InodeNumber: CutPoint] = [:]
+    /// Files that grow under a temporary name, and before which state: only its end and its first page are looked at until it rests.
+    var growing: [InodeNumber: CutPoint] = [:]
     /// Which files may be torn, for people.
     var torn: [String] = []
 

@@ -4,6 +4,8 @@ internal import AsofSystem
 /// Makes one transaction of a tick: the difference between what the log has and what was seen in the stop.
 struct TickTransaction {
     private(set) var operations: [Operation] = []
+    /// What is gone.
+    private(set) var gone: [InodeNumber] = []
     /// Directories that are gone.
     private(set) var goneDirectories: [InodeNumber] = []
 
@@ -68,6 +70,7 @@ struct TickTransaction {
                 tree.setEntry(number, name, nil)
                 stack.append(child)
             }
+            gone.append(number)
             if node.isDirectory { goneDirectories.append(number) }
             if !tick.born.contains(number) || announced.contains(number) || hasContents.contains(number) {
                 operations.append(.attributes(number, Self.gone(isDirectory: node.isDirectory), isBorn: false))

@@ -367,6 +367,10 @@ final class Ticker {
         let (operations, intents) = try contents.take()
         var transaction = TickTransaction(tick, contents: operations, announced: contents.announced, &surveyor.tree)
         surveyor.forget(directories: transaction.goneDirectories)
+        for number in transaction.gone {
+            tick.growing[number] = nil
+            tick.unchecked[number] = nil
+        }
         covered.set(moment)
         // What the scan logged is exact as of this moment; where it logged nothing, the log was.
         if let scan, scan.transactions > 0, transaction.operations.isEmpty { transaction.touch(.root, try Surveyor.status(of: session.root).attributes) }
