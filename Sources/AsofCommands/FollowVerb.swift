@@ -88,7 +88,7 @@ enum FollowVerb {
         return 0
     }
 
-    private static func search(_ invocation: Invocation) throws(AsofError) -> ServerSearch {
+    static func search(_ invocation: Invocation) throws(AsofError) -> ServerSearch {
         var search = ServerSearch()
         var rules: [ServerSearch.Rule] = []
         if let pid = invocation.count("pid") { rules.append(.pid(Int32(clamping: pid))) }

@@ -46,6 +46,7 @@ public enum Program {
         case ["init"]: try InitVerb.run(invocation)
         case ["record"]: return try RecordVerb.run(invocation)
         case ["follow"]: return try FollowVerb.run(invocation)
+        case ["check"]: return try CheckVerb.run(invocation)
         case ["mount"]: return try MountVerb.run(invocation, arguments)
         case ["internal-serve"]: return ServeVerb.run(invocation)
         case ["internal-crash-points"]: for name in CrashPointNames.all { Console.write("\(name)\n") }

@@ -175,10 +175,10 @@ private struct TreePair: ~Copyable {
 
     func compare(_ when: String) {
         expect(tree.count, model.count, when)
-        var places: [InodeNumber: Set<Survey.Place>] = [:]
+        var places: [InodeNumber: Set<Tick.Place>] = [:]
         for inode in numbers {
             let entries = model.entries(of: inode)
-            for (name, target) in entries { places[target, default: []].insert(Survey.Place(parent: inode, name: name)) }
+            for (name, target) in entries { places[target, default: []].insert(Tick.Place(parent: inode, name: name)) }
             let found = tree.entries(of: inode)
             #expect(found.count == entries.count, "\(when): \(inode)")
             for (name, target) in entries { #expect(found.contains { $0 == (name, target) }, "\(when): \(inode)") }
@@ -192,7 +192,7 @@ private struct TreePair: ~Copyable {
 
     private func expect<Value: Equatable>(_ found: Value, _ wanted: Value, _ what: String) { #expect(found == wanted, "\(what)") }
 
-    private func compare(_ inode: InodeNumber, _ places: Set<Survey.Place>, _ when: String) {
+    private func compare(_ inode: InodeNumber, _ places: Set<Tick.Place>, _ when: String) {
         let (node, old) = (tree[inode], model[inode])
         #expect(node?.kind == old?.kind && node?.isDirectory == old?.isDirectory && node?.size == old?.size, "\(when): \(inode)")
         #expect(node?.modified == old?.modified && node?.names == old?.names, "\(when): \(inode)")
@@ -205,7 +205,7 @@ private struct TreePair: ~Copyable {
         var other = old.attributes
         other.changed = Instant(nanoseconds: other.changed.nanoseconds ^ 1)
         #expect(!node.isLogged(as: other), "\(when): \(inode)")
-        let place = tree.place(of: inode).map { Survey.Place(parent: $0.parent, name: $0.name) }
+        let place = tree.place(of: inode).map { Tick.Place(parent: $0.parent, name: $0.name) }
         #expect(place.map { places.contains($0) } ?? places.isEmpty, "\(when): \(inode)")
         guard let path = tree.path(of: inode) else { return }
         let end = path.reduce(Optional(InodeNumber.root)) { parent, name in parent.flatMap { model.target(of: name, in: $0) } }

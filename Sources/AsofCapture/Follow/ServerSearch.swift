@@ -1,4 +1,4 @@
-internal import AsofCore
+package import AsofCore
 package import AsofSystem
 internal import Glibc
 
@@ -24,12 +24,12 @@ package struct ServerSearch: Sendable {
     package init() {}
 
     /// What a search found.
-    struct Found {
-        var processes: [ProcessHandle] = []
+    package struct Found: Sendable {
+        package var processes: [ProcessHandle] = []
         /// One of them has files of the directory mapped for writing.
-        var mapped: OpenWriters.Process?
+        package var mapped: OpenWriters.Process?
         /// Processes that we may not look into.
-        var hidden = 0
+        package var hidden = 0
     }
 
     /// How long what was found is taken for all there is, in nanoseconds: children come, and processes join a cgroup.
@@ -42,7 +42,7 @@ package struct ServerSearch: Sendable {
     }
 
     /// The processes now; none: there is no server at the moment.
-    func find(below directory: String) throws(AsofError) -> Found {
+    package func find(below directory: String) throws(AsofError) -> Found {
         switch rule {
         case .nobody: return Found()
         case .pid(let pid): return try family(of: [pid], below: directory)

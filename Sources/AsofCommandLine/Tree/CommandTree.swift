@@ -13,7 +13,7 @@ package enum CommandTree {
         options: GlobalOptions.all,
         subcommands: [
             InitCommand.command, FollowCommand.command, RecordCommand.command, MountCommand.command, UnmountCommand.command, WindowCommand.command,
-            StatusCommand.command, LogCommand.command, BackupCommands.group, ProgramCommands.help, ProgramCommands.version,
+            StatusCommand.command, CheckCommand.command, LogCommand.command, BackupCommands.group, ProgramCommands.help, ProgramCommands.version,
             ProgramCommands.completions, InternalCommands.serve, InternalCommands.crashPoints,
         ],
         examples: [

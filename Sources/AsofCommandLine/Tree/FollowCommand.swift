@@ -1,6 +1,21 @@
 import AsofCore
 
 enum FollowCommand {
+    /// Who is stopped, and how changes are heard of.
+    static let server: [Option] = [
+        .value("pid", "N", .count(1...(1 << 22)), help: "Stop this process."),
+        .value("pid-file", "FILE", .file, help: "Stop the process whose number FILE holds; read again after it has ended."),
+        .value("cgroup", "PATH", .directory, help: "Stop every process of this cgroup, a folder below /sys/fs/cgroup."),
+        .value("exe", "NAME", .text(), help: "Stop the processes of this program: its path, or the end of it."),
+        .flag("no-stop", help: "Stop nobody. States are fuzzy while somebody writes."),
+        .value(
+            "stop-by", "WAY", .choice(["auto", "cgroup", "ptrace", "signal"]), default: .value("auto"),
+            help: "How the server is made to stand still."),
+        .value(
+            "watch-by", "WAY", .choice(["auto", "fanotify", "inotify"]), default: .value("auto"),
+            help: "How changes are heard of: fanotify needs CAP_SYS_ADMIN, inotify a watch for every directory."),
+    ]
+
     static let command = Command(
         "follow",
         summary: "record a directory beside a running server",
@@ -29,17 +44,7 @@ enum FollowCommand {
             .value(
                 "tick", "DURATION", .duration(10_000_000...3_600_000_000_000), default: .value("1s"),
                 help: "How far apart two states are."),
-            .value("pid", "N", .count(1...(1 << 22)), help: "Stop this process."),
-            .value("pid-file", "FILE", .file, help: "Stop the process whose number FILE holds; read again after it has ended."),
-            .value("cgroup", "PATH", .directory, help: "Stop every process of this cgroup, a folder below /sys/fs/cgroup."),
-            .value("exe", "NAME", .text(), help: "Stop the processes of this program: its path, or the end of it."),
-            .flag("no-stop", help: "Stop nobody. States are fuzzy while somebody writes."),
-            .value(
-                "stop-by", "WAY", .choice(["auto", "cgroup", "ptrace", "signal"]), default: .value("auto"),
-                help: "How the server is made to stand still."),
-            .value(
-                "watch-by", "WAY", .choice(["auto", "fanotify", "inotify"]), default: .value("auto"),
-                help: "How changes are heard of: fanotify needs CAP_SYS_ADMIN, inotify a watch for every directory."),
+        ] + server + [
             .value(
                 "scan-rate", "SIZE", .size(1_048_576...(1 << 50)),
                 help: "Read at most so many bytes a second when the directory is compared with the log."),

@@ -169,6 +169,9 @@ int asof_stop_prepare_thread(void);
 int asof_thread_exists(int32_t id);
 
 // The watchdog (stop-watchdog.c): a page shared with a child process that lets go when we cannot.
+// 1: the clock is kept right by somebody, 0: it is not, -1: that cannot be told.
+int asof_clock_is_synchronized(void);
+
 struct asof_watch;
 /// A descriptor of the page, and the page through `watch`; -1 with errno.
 int asof_watch_make(struct asof_watch **watch);
