@@ -79,8 +79,12 @@ def sampled(directory, latest, chance):
     classes = sorted(name for name in os.listdir(directory) if name.startswith("class"))
     if sorted(os.listdir(latest)) != sorted(os.listdir(directory)):
         found.append("the names of the root differ")
-    for name in chance.sample(classes, min(8, len(classes))):
+    tenants = [f"{name}/{tenant}" for name in classes for tenant in sorted(os.listdir(f"{directory}/{name}"))]
+    chosen, began, files = chance.sample(tenants, min(60, len(tenants))), time.monotonic(), 0
+    for name in chosen:
         found += [f"{name}: {line}" for line in compare_trees.compare(f"{directory}/{name}", f"{latest}/{name}")[:5]]
+        files += len(os.listdir(f"{directory}/{name}"))
+    print(f"scale: {files} files of {len(chosen)} directories compared with the view in {time.monotonic() - began:.1f} s", flush=True)
     return found + compare_trees.compare(f"{directory}/changing", f"{latest}/changing")[:5]
 
 
@@ -122,7 +126,10 @@ def run(given, workspace):
         server.end()
     with asof_process.Views(asof) as views:
         if given.files <= given.compare:
-            return compare_trees.compare(directory, views.latest())
+            began = time.monotonic()
+            found = compare_trees.compare(directory, views.latest())
+            print(f"scale: everything compared with the view in {time.monotonic() - began:.1f} s", flush=True)
+            return found
         return sampled(directory, views.latest(), random.Random(given.seed))
 
 
