@@ -121,6 +121,22 @@ def hard_links(root, outside):
     yield
 
 
+@case()
+def short_lived_link(root, outside):
+    """A file is written through another name of the tree that comes and goes within a tick; its own name has no event."""
+    os.mkdir(f"{root}/links")
+    for i in range(10):
+        put(f"{root}/segment-{i}.db", b"start")
+        put(f"{root}/segment-{i}.wal", b"start")
+    yield
+    for i in range(10):
+        for ending in ("db", "wal"):
+            os.link(f"{root}/segment-{i}.{ending}", f"{root}/links/hard")
+            append(f"{root}/links/hard", b"through it")
+            os.unlink(f"{root}/links/hard")
+    yield
+
+
 @case("refuse", "fuzzy")
 def hard_link_outside(root, outside):
     """A file of the tree is written through a name outside of it. Inotify cannot hear of that: it must say so or be right."""
