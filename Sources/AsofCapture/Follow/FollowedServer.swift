@@ -99,6 +99,10 @@ final class FollowedServer {
                     + choice.obstacles.map { "\($0.way.rawValue): \($0.reason)" }.joined(separator: "; "),
                 hint: "run asof as root, or with CAP_SYS_PTRACE; `asof check` says more; --no-stop gives fuzzy states only")
         }
+        if search.way != nil, let reason = way.obstacle(for: new.processes) {
+            guard hasFollowed else { throw AsofError(.failure, "the server, process \(first.pid), cannot be stopped by \(way.rawValue): \(reason)", hint: "`asof check` says more; without --stop-by the best way that is possible is taken") }
+            return report("the server, process \(first.pid), cannot be stopped by \(way.rawValue): \(reason). States are fuzzy until it can")
+        }
         do throws(StopFailure) { stopper = try way.stopper(for: new.processes, note: note) } catch {
             // It ended in between: the next search finds its successor.
             if case .exited = error { return }

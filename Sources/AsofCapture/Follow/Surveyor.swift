@@ -11,6 +11,8 @@ final class Surveyor {
     private let root: SharedDescriptor
     private let watch: any TreeWatch
     var tree: KnownTree
+    /// A name came, was written through and went, and nothing tells of which file: it may have been one that has other names.
+    private(set) var hasLostTrack = false
 
     init(root: SharedDescriptor, watch: any TreeWatch, tree: consuming KnownTree) {
         self.root = root
@@ -28,6 +30,7 @@ final class Surveyor {
             let directory = InodeNumber(token.rawValue)
             guard tree.contains(directory) else { continue }
             tick.touch(directory)
+            for name in part.unlinked where part.touched.contains(name) && tree.target(of: name, in: directory) == nil { hasLostTrack = true }
             if !part.names.isEmpty { try look(at: part.names, in: directory, &tick) }
             for name in part.touched.subtracting(part.names) {
                 // A name that nobody knows yet was made while its directory was looked through, or is gone again.
@@ -125,6 +128,7 @@ final class Surveyor {
 
     /// Events were lost: looks through all directories that are known. `body` is called after each: what was seen by then may be looked at.
     func lookThroughAll(_ tick: inout Tick, _ body: (inout Tick) throws(AsofError) -> Void) throws(AsofError) {
+        hasLostTrack = false
         var stack: [InodeNumber] = [.root]
         var seen: Set<InodeNumber> = []
         while let directory = stack.popLast() {

@@ -112,6 +112,7 @@ final class Ticker {
             guard !dirty.hasOverflowed else { return }
             try surveyor.look(at: dirty, &tick)
             dirty.removeAll()
+            if surveyor.hasLostTrack { try lookThroughAll() }
             let count = tick.stale.count
             guard count > 0 else { break }
             try examineStale()
@@ -214,8 +215,8 @@ final class Ticker {
     /// The kernel lost events: anything may have changed since the last tick. What is found goes into one tick like any other.
     private func lookThroughAll() throws(AsofError) {
         // What overflows while we look is lost as well: until a look had none. A tick that never had one is missed in its stop.
-        for _ in 0..<5 where dirty.hasOverflowed {
-            session.report("events of the directory were lost: all of it is looked through")
+        for _ in 0..<5 where dirty.hasOverflowed || surveyor.hasLostTrack {
+            if dirty.hasOverflowed { session.report("events of the directory were lost: all of it is looked through") }
             figures.withLock { $0.overflows += 1 }
             dirty.removeAll()
             try lookThroughOnce()
@@ -309,6 +310,10 @@ final class Ticker {
         CrashPoint.reach("follow.stop.within")
         try surveyor.look(at: dirty, &tick)
         dirty.removeAll()
+        guard !surveyor.hasLostTrack else {
+            look.isWhole = false
+            return look
+        }
         tick.stale.formUnion(tick.doubtful)
         for number in linkedOutside { if try hasChanged(number) { tick.touch(number) } }
         // Nobody stands still for us: everything is looked at in one go.

@@ -11,6 +11,8 @@ package struct Dirty: Sendable {
         package var names: Set<Name> = []
         /// Entries whose content or attributes were changed through that name, which means what it meant unless it is among `names`, too.
         package var touched: Set<Name> = []
+        /// Those of `names` that were removed. Only from inotify, which tells nothing of what they meant.
+        package var unlinked: Set<Name> = []
         /// The directory's own attributes, or its place in the tree.
         package var isSelfChanged = false
         /// The directory itself is removed, or its file system unmounted: no events will come from it any more.
@@ -41,6 +43,8 @@ package struct Dirty: Sendable {
     package mutating func note(_ name: Name, in token: WatchToken) { directories[token, default: Directory()].names.insert(name) }
 
     package mutating func note(touched name: Name, in token: WatchToken) { directories[token, default: Directory()].touched.insert(name) }
+
+    package mutating func note(unlinked name: Name, in token: WatchToken) { directories[token, default: Directory()].unlinked.insert(name) }
 
     package mutating func noteSelf(_ token: WatchToken) { directories[token, default: Directory()].isSelfChanged = true }
 
@@ -83,6 +87,7 @@ extension Dirty.Directory {
     mutating func merge(_ other: Dirty.Directory) {
         if names.isEmpty { names = other.names } else { names.formUnion(other.names) }
         if touched.isEmpty { touched = other.touched } else { touched.formUnion(other.touched) }
+        if unlinked.isEmpty { unlinked = other.unlinked } else { unlinked.formUnion(other.unlinked) }
         isSelfChanged = isSelfChanged || other.isSelfChanged
         isGone = isGone || other.isGone
     }

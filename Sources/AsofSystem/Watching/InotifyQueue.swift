@@ -112,6 +112,7 @@ final class InotifyQueue: Sendable {
         } else if let name = Name(event: bytes, event.name) {
             if event.mask & InotifyEvent.concernsName != 0 {
                 state.pending.note(name, in: token)
+                if event.mask & InotifyEvent.IN_DELETE != 0 { state.pending.note(unlinked: name, in: token) }
             } else {
                 state.pending.note(touched: name, in: token)
             }
