@@ -2,7 +2,7 @@
 //
 //   bench-load append FILE DATA SIZE COUNT SYNC     COUNT writes of SIZE bytes; fdatasync every SYNC bytes (0: never, -1: once at the end)
 //   bench-load read FILE                            the whole file in pieces of 128 KiB
-//   bench-load replay ROOT DATA OPERATIONS          a trace translated by trace_replay.py; descriptors are slots
+//   bench-load replay ROOT DATA OPERATIONS          a trace translated by trace_replay.py, at its own speed where it has times; descriptors are slots
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -75,6 +75,12 @@ static int read_all(char **a) {
     return 0;
 }
 
+static void wait_until(double moment) {
+    struct timespec at = {(time_t)moment, (long)((moment - (time_t)moment) * 1e9)};
+    // Whoever is late, or nearly so, goes on at once.
+    if (moment > now() + 50e-6) clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
+}
+
 static int slots[4096];
 
 static int replay(char **a) {
@@ -94,6 +100,7 @@ static int replay(char **a) {
         for (int i = 0; i < 5 && rest; i++) word[i] = strsep(&rest, "\t");
         int holds = 1, slot = word[1] ? atoi(word[1]) & 4095 : 0;
         switch (line[0]) {
+        case '@': wait_until(began + strtod(word[1], NULL) / 1e9); break;
         case 'o': holds = (slots[slot] = open(word[2], O_RDWR)) >= 0; break;
         case 'c': holds = (slots[slot] = open(word[2], O_RDWR | O_CREAT | O_EXCL, strtol(word[3], NULL, 10))) >= 0; break;
         case 'x': holds = close(slots[slot]) == 0; break;

@@ -4,8 +4,8 @@ Which descriptors are open when is decided here, as `trace.py`'s Driver does it.
 """
 
 
-def translated(operations, sync=True):
-    """The lines: one system call each, fields separated by tabs, paths relative to the root."""
+def translated(operations, sync=True, timed=False):
+    """The lines: one system call each, fields separated by tabs, paths relative to the root. `timed`: with the times between them."""
     lines, slots, free = [], {}, list(range(500))
 
     def close(path):
@@ -31,6 +31,8 @@ def translated(operations, sync=True):
 
     for o in operations:
         kind, path = o["op"], o["path"]
+        if timed:
+            lines.append(f"@\t{o['t'] - operations[0]['t']}")
         if kind == "mkdir":
             lines.append(f"m\t{path[1:]}\t{o['mode'] & 0o7777}")
         elif kind == "create":
