@@ -196,8 +196,12 @@ class Following:
         self.follower = follow_instants.Follower(asof, directory, *options)
 
     def __enter__(self):
-        self.follower.__enter__()
         self.pid = self.follower.process.pid
+        try:
+            self.follower.__enter__()
+        except BaseException as problem:
+            self.__exit__(type(problem), problem, None)
+            raise
         return self
 
     def status(self):
