@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -261,6 +262,8 @@ static int make_tree(const char *top, const char *number, const char *bytes) {
 
 int main(int argc, char **argv) {
     if (argc < 2) return 2;
+    // ^C reaches everybody in the terminal: whoever started this ends it, in his order.
+    signal(SIGINT, SIG_IGN);
     const char *what = argv[1];
     if (argc == 3 && !strcmp(what, "calibrate")) return calibrate(argv[2]);
     if (argc == 6 && !strcmp(what, "make")) return map_data(argv[5]), make_tree(argv[2], argv[3], argv[4]);
