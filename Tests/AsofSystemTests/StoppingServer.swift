@@ -5,7 +5,7 @@ import Glibc
 import Testing
 
 /// `Tests/Fixtures/busy-server.c` at work, in a directory of its own; killed with its last reference.
-final class StoppingServer {
+final class StoppingServer: Sendable {
     /// Places in its page.
     enum Counter: Int {
         case ready, signals, churned, vforked, child, resting
@@ -97,7 +97,7 @@ final class StoppingServer {
 }
 
 /// A cgroup of version 2 for one test; gone with its last reference.
-final class TemporaryCgroup {
+final class TemporaryCgroup: Sendable {
     let path: String
 
     /// Nil where this machine gives us none.
@@ -121,7 +121,7 @@ final class TemporaryCgroup {
 }
 
 /// What a test of one way needs: a server that can be stopped that way.
-final class StoppingStage {
+final class StoppingStage: Sendable {
     // In the order in which they must go: the server before its cgroup.
     let server: StoppingServer
     private let cgroup: TemporaryCgroup?
