@@ -3,6 +3,15 @@ internal import CLinux
 internal import Glibc
 
 extension SystemCall {
+    /// Where the next bytes lie that are not a hole, from `offset` on (`SEEK_DATA`); nil: only a hole follows. `offset` where that cannot be told.
+    package static func nextData(_ descriptor: Int32, from offset: UInt64) -> UInt64? {
+        let SEEK_DATA: Int32 = 3
+        guard let start = Int(exactly: offset) else { return offset }
+        let found = lseek(descriptor, start, SEEK_DATA)
+        if found >= 0 { return UInt64(found) }
+        return errno == ENXIO ? nil : offset
+    }
+
     /// `ftruncate(2)`.
     package static func truncate(_ descriptor: Int32, to size: UInt64) throws(Errno) {
         let size = try signed(size)

@@ -101,6 +101,13 @@ struct ContentDigests {
         return changed
     }
 
+    /// A hole lies before `offset`, the begin of a page: nothing is remembered of what is before it.
+    mutating func skip(to offset: UInt64) {
+        pages = []
+        first = Int(offset / UInt64(Self.pageLength))
+        length = max(length, offset)
+    }
+
     /// Keeps the last page only: of a file that is appended to, or not changed at all.
     mutating func forgetAllButTail() {
         guard pages.count > 1 else { return }

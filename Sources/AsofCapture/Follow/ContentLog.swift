@@ -136,6 +136,14 @@ struct ContentLog {
         if let piece = seen.piece(range) { return try log(seen.number, piece, at: range.lowerBound, visible, &digests, from: known) }
         var offset = range.lowerBound
         while offset < range.upperBound {
+            if let end = Examination.hole(seen.descriptor, at: offset, upTo: range.upperBound) {
+                let border = cut.contains(seen.number) ? end : min(max(visible, offset), end)
+                if offset < border { held.zero(seen.number, offset..<border) }
+                if border < end { ahead.zero(seen.number, border..<end) }
+                digests.skip(to: end)
+                offset = end
+                continue
+            }
             let wanted = Int(min(UInt64(Self.pieceLength), range.upperBound - offset))
             let bytes = try seen.bytes(at: offset, length: wanted)
             try log(seen.number, bytes, at: offset, visible, &digests, from: known)

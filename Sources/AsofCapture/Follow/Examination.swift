@@ -79,6 +79,18 @@ struct Examination {
         return try bytes(at: range.lowerBound, length: Int(range.upperBound - range.lowerBound))
     }
 
+    /// Smaller holes are read as the zeros that they are.
+    static let holeLength: UInt64 = 1 << 20
+
+    /// The end of a large hole at `offset`, at most `end`, and the begin of a page unless it is `end`; nil: no such hole is there.
+    static func hole(_ descriptor: SharedDescriptor, at offset: UInt64, upTo end: UInt64) -> UInt64? {
+        guard end - offset >= holeLength else { return nil }
+        let data = min(SystemCall.nextData(descriptor.unmanaged, from: offset) ?? end, end)
+        let page = UInt64(ContentDigests.pageLength)
+        let border = data == end ? end : data / page * page
+        return border > offset && border - offset >= holeLength ? border : nil
+    }
+
     /// Fewer than `length` where the file ends.
     func bytes(at offset: UInt64, length: Int) throws(AsofError) -> [UInt8] {
         do throws(Errno) { return try SystemCall.readFully(descriptor.unmanaged, at: offset, length: length) } catch {

@@ -28,6 +28,10 @@ struct PayloadStream {
         }
     }
 
+    mutating func zero(_ number: InodeNumber, _ range: Range<UInt64>) {
+        operations.append(.zero(number, offset: range.lowerBound, length: range.upperBound - range.lowerBound))
+    }
+
     mutating func truncate(_ number: InodeNumber, to size: UInt64) { operations.append(.truncate(number, size: size)) }
 
     /// Everything so far, as the operations and intents of a transaction; begins anew.

@@ -245,6 +245,17 @@ final class TreeScan: Sendable {
         var offset: UInt64 = 0
         while offset < size {
             guard !state.withLock({ $0.isCancelled }) else { break }
+            if let end = Examination.hole(readable, at: offset, upTo: size) {
+                // What the log does not know reads as zero.
+                if let old, old.size > offset {
+                    var zero: [Operation] = [.zero(number, offset: offset, length: end - offset)]
+                    try log(&void, number)
+                    try log(&zero, number)
+                }
+                digests.skip(to: end)
+                offset = end
+                continue
+            }
             let wanted = Int(min(UInt64(Self.pieceLength), size - offset))
             limit.take(wanted)
             let bytes = try read(readable, at: offset, length: wanted)
