@@ -60,6 +60,13 @@ package final class Follower: @unchecked Sendable {
                 for: session.root.unmanaged, by: options.watchBy, unregistered: .init(files: .matching { known.contains($0) }))
         } catch { throw error.asofError }
         identity = try Surveyor.status(of: session.root)
+        // Now, and not at the first change: a user namespace's root has the capability and may not.
+        let handle = try Surveyor.handle(of: session.root)
+        do throws(Errno) { _ = try handle.open(session.root.unmanaged, O_RDONLY | O_DIRECTORY) } catch {
+            throw AsofError(
+                error, "cannot open \(directory) by its handle",
+                hint: "following needs CAP_DAC_READ_SEARCH outside of any user namespace; `asof check` says more")
+        }
         auditor = options.auditRate.map { [session] in Auditor(session, rate: $0) }
         let surveyor = Surveyor(root: session.root, watch: watching.watch, tree: KnownTree(highest: session.highestInode))
         known.surveyor = surveyor

@@ -38,10 +38,12 @@ enum FileSystemCheck {
             var results = [judge(type: try SystemCall.fileSystemStatus(opened.raw).type)]
             let handle: CheckResult
             do throws(Errno) {
-                _ = try StableHandle(of: opened.raw)
-                handle = .ok("file handles", "files have identities that last")
+                _ = try StableHandle(of: opened.raw).open(opened.raw, O_RDONLY | O_DIRECTORY)
+                handle = .ok("file handles", "files have identities that last, and are opened by them")
             } catch {
-                handle = .missing("file handles", "this file system cannot name its files for good: \(error.text)", hint: "ext4, xfs and btrfs can")
+                handle = error.rawValue == EPERM
+                    ? .missing("file handles", "files may not be opened by their identities", hint: "that needs CAP_DAC_READ_SEARCH outside of any user namespace")
+                    : .missing("file handles", "this file system cannot name its files for good: \(error.text)", hint: "ext4, xfs and btrfs can")
             }
             results.append(handle)
             return results

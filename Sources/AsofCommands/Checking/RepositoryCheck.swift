@@ -20,7 +20,7 @@ enum RepositoryCheck {
                 results.append(
                     holder.isKnownDead
                         ? .ok("timeline", "\(session.timeline.name), last held by \(holder.description), which has ended")
-                        : .weak("timeline", "\(session.timeline.name) is held by \(holder.description)", hint: "two captures cannot share a timeline: stop that one first"))
+                        : .missing("timeline", "\(session.timeline.name) is held by \(holder.description)", hint: "two captures cannot share a timeline: stop that one first, or --take-over when its host is gone for good"))
             } else {
                 results.append(.ok("timeline", "\(session.timeline.name), held by nobody"))
             }
@@ -45,7 +45,9 @@ enum RepositoryCheck {
         } else if (try? SystemCall.status(existing))?.device == data.device {
             results.append(.weak("spool's disk", "the same file system as the data: a full or broken disk takes both", hint: "put the spool on another disk"))
         }
-        if case .directory(let path) = repository, (try? SystemCall.status(nearest(Session.absolute(path))))?.device == data.device {
+        if case .directory(let path) = repository, FolderLayout.isInside(Session.absolute(path), directory) {
+            results.append(.missing("repository", "it lies in \(directory), which is captured", hint: "keep it elsewhere"))
+        } else if case .directory(let path) = repository, (try? SystemCall.status(nearest(Session.absolute(path))))?.device == data.device {
             results.append(.weak("repository's disk", "the same file system as the data: a broken disk takes both", hint: "keep the repository on another disk, or copy it away"))
         }
         return results

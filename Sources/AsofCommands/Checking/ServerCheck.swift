@@ -14,7 +14,7 @@ enum ServerCheck {
         var results: [CheckResult] = []
         if found.hidden > 0 {
             results.append(
-                .weak("other processes", "\(found.hidden) may not be looked into: were one of them to write here, it would not be stopped", hint: "CAP_SYS_PTRACE, and the host's process namespace"))
+                .weak("other processes", "\(found.hidden) may not be looked into: were one of them to write here, it would not be stopped", hint: "CAP_SYS_PTRACE and the server's process namespace (shareProcessNamespace) show them; name the server with --exe or --pid"))
         }
         guard let first = found.processes.first else {
             return results + [.weak(subject, "none has files of \(directory) open for writing now", hint: "start it, and check again; follow waits for it")]
