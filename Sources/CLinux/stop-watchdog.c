@@ -86,7 +86,8 @@ static void protect(void) {
         (void)ignored_result;
         close(file);
     }
-    asof_set_thread_name("asof-watchdog");
+    // Not a name of ours: who kills all that is called asof must not kill this one, too.
+    asof_set_thread_name("stop-watchdog");
     asof_stop_prepare_thread();
 }
 
@@ -124,8 +125,11 @@ static void wake(struct asof_watch *watch, uint64_t state, int follower, pid_t p
         }
         stop_nap(&step);
     }
-    // Whoever stopped it wanted it stopped.
-    if (was_stopped) asof_pidfd_send_signal(follower, SIGSTOP);
+    if (!was_stopped) return;
+    // Whoever stopped it wanted it stopped, but not inside its next stop.
+    limit = stop_clock(CLOCK_MONOTONIC) + 2000000000;
+    while (__atomic_load_n(&watch->state, __ATOMIC_SEQ_CST) % WATCH_STATES == WATCH_ARMED && stop_clock(CLOCK_MONOTONIC) < limit) stop_nap(&step);
+    asof_pidfd_send_signal(follower, SIGSTOP);
 }
 
 int asof_watchdog_run(int socket, int page, int mode, const int *targets, size_t count) {

@@ -120,7 +120,8 @@ int main(int count_of_arguments, char **arguments) {
     // The others go on without the first thread.
     if (strcmp(arguments[count_of_arguments - 1], "headless") == 0) pthread_exit(NULL);
     for (;;) {
-        pause();
+        // Not pause(): a signal that came just before it would be slept through.
+        usleep(1000);
         if (!wanted) continue;
         wanted = 0;
         for (int i = 0; i < 400; i++)

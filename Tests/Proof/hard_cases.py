@@ -134,6 +134,9 @@ def short_lived_link(root, outside):
             os.link(f"{root}/segment-{i}.{ending}", f"{root}/links/hard")
             append(f"{root}/links/hard", b"through it")
             os.unlink(f"{root}/links/hard")
+    # What is new in the same tick must be there, whatever else is looked at for the link's sake.
+    for i in range(5):
+        put(f"{root}/links/segment-new{i}.bloom", b"new" * 100)
     yield
 
 

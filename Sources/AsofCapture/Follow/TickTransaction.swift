@@ -4,6 +4,8 @@ internal import AsofSystem
 /// Makes one transaction of a tick: the difference between what the log has and what was seen in the stop.
 struct TickTransaction {
     private(set) var operations: [Operation] = []
+    /// New files with a name that were not looked at: the transaction must not be logged.
+    private(set) var unseen: [InodeNumber] = []
     /// What is gone.
     private(set) var gone: [InodeNumber] = []
     /// Directories that are gone.
@@ -26,7 +28,12 @@ struct TickTransaction {
     private mutating func bear(_ tick: Tick, hasContents: Set<InodeNumber>, _ announced: Set<InodeNumber>, _ tree: borrowing KnownTree) {
         for number in tick.born where !announced.contains(number) {
             // What came and went is nobody's past.
-            guard let attributes = tick.sightings[number]?.attributes, (tree[number]?.names ?? 0) > 0 || hasContents.contains(number) else { continue }
+            let hasName = (tree[number]?.names ?? 0) > 0
+            guard let attributes = tick.sightings[number]?.attributes else {
+                if hasName { unseen.append(number) }
+                continue
+            }
+            guard hasName || hasContents.contains(number) else { continue }
             operations.append(.attributes(number, attributes, isBorn: true))
         }
     }

@@ -87,7 +87,8 @@ extension Ticker {
         for number in tick.stale {
             var allowance = Examination.Allowance(appended: 64 << 10, inPlace: 64 << 10)
             guard let seen = try examine(number, &allowance) else { continue }
-            if isEverything, let node = surveyor.tree[number], !tick.rewritten.contains(number), node.isLogged(as: seen.attributes), node.kind.mode == .appendOnly || node.kind.mode == .writtenOnce {
+            // Of what is new the log has nothing, though the tree has its attributes.
+            if isEverything, !tick.born.contains(number), !tick.rewritten.contains(number), let node = surveyor.tree[number], node.isLogged(as: seen.attributes), node.kind.mode == .appendOnly || node.kind.mode == .writtenOnce {
                 tick.sightings[number] = nil
                 continue
             }

@@ -120,6 +120,8 @@ final class Ticker {
     private func log(as verb: Verb, at moment: Instant, settling scan: Reconciler.Outcome?) throws(AsofError) {
         let (operations, intents) = try contents.take()
         var transaction = TickTransaction(tick, contents: operations, announced: contents.announced, &surveyor.tree)
+        // A name of nothing would be a wrong state. Beginning anew compares everything.
+        guard transaction.unseen.isEmpty else { throw AsofError(.unavailable, "\(transaction.unseen.count) new files could not be looked at in time") }
         surveyor.forget(directories: transaction.goneDirectories)
         for number in transaction.gone {
             tick.growing[number] = nil

@@ -30,7 +30,8 @@ package final class PtraceStopper: ProcessStopper {
     private var lastThreads = 0
 
     /// Wakes us when we are stopped inside a stop; nil: nobody does.
-    private var watchdog: StopWatchdog?
+    private let watchdog = Lock<StopWatchdog?>(nil)
+    private let executable: String?
     /// Of ourselves, for the watchdog.
     private let own: ProcessHandle?
 
@@ -39,7 +40,7 @@ package final class PtraceStopper: ProcessStopper {
         let own = try? ProcessHandle(pid: getpid())
         self.own = own
         // Without one a stop is as safe as before, but for this.
-        watchdog = executable.flatMap { executable in own.flatMap { try? StopWatchdog(.tracer($0.unmanaged), executable: executable) } }
+        self.executable = executable
         targets = try StopTargets(processes)
         table = try StopTable(for: targets)
         self.longestHold = longestHold
@@ -61,8 +62,8 @@ package final class PtraceStopper: ProcessStopper {
     package func stop(within cap: Duration) throws(StopFailure) -> StopReport {
         guard !isStopped else { throw .busy }
         // A little later than the tracer's own alarm.
-        if (try? watchdog?.arm(hold: cap + longestHold + .milliseconds(100))) == nil { watchdog = nil }
-        defer { if !isStopped { _ = watchdog?.disarm() } }
+        arm(hold: cap + longestHold + .milliseconds(100))
+        defer { if !isStopped { disarm() } }
         while true {
             let tracer = try runningTracer()
             let (outcome, left) = tracer.stop(cap.stopNanoseconds)
@@ -82,16 +83,31 @@ package final class PtraceStopper: ProcessStopper {
         guard isStopped, let tracer else { return }
         isStopped = false
         let (left, early) = tracer.release()
-        _ = watchdog?.disarm()
+        disarm()
         if left > 0 { replace(tracer) }
         table.makeRoom(for: lastThreads)
         if early { throw .letGo }
     }
 
+    /// A watchdog that has died is replaced. Where there can be none, a stop is as safe as before, but for a follower that is stopped itself.
+    private func arm(hold: Duration) {
+        guard let executable, let own else { return }
+        watchdog.withLock { watchdog in
+            if let known = watchdog, (try? known.arm(hold: hold)) != nil { return }
+            watchdog = try? StopWatchdog(.tracer(own.unmanaged), executable: executable)
+            try? watchdog?.arm(hold: hold)
+        }
+    }
+
+    private func disarm() { watchdog.withLock { _ = $0?.disarm() } }
+
     private func runningTracer() throws(StopFailure) -> Tracer {
         if let tracer { return tracer }
         do throws(Errno) {
-            let tracer = try Tracer(targets, table, longestHold: longestHold, isPrepared: isPrepared)
+            let tracer = try Tracer(targets, table, longestHold: longestHold, isPrepared: isPrepared) { [watchdog] in
+                // It has let go by itself: there is nothing to wake anybody for.
+                watchdog.withLock { _ = $0?.disarm() }
+            }
             self.tracer = tracer
             return tracer
         } catch {

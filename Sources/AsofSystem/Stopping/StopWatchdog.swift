@@ -67,17 +67,23 @@ package final class StopWatchdog {
     private(set) var isElsewhere = false
 
     private func moveAway() {
-        guard let ours = FreezerCgroup.path(of: getpid()) else { return }
-        if ours != "/", let root = FreezerCgroup.directory(of: "/"), let members = try? SystemCall.open(root + "/cgroup.procs", O_WRONLY) {
+        guard let ours = FreezerCgroup.path(of: getpid()), let root = Self.rootCgroup else { return }
+        if ours != "/", let members = try? SystemCall.open(root + "/cgroup.procs", O_WRONLY) {
             // Refused in most containers.
             try? SystemCall.writeFully(members.raw, Array(String(child.pid).utf8))
         }
         isElsewhere = ours == "/" || FreezerCgroup.path(of: child.pid) != ours
     }
 
+    /// The machine's root cgroup; nil where ours is only the root of a namespace, which can be killed like any other.
+    private static var rootCgroup: String? {
+        guard let root = FreezerCgroup.directory(of: "/"), access(root + "/cgroup.type", F_OK) != 0 else { return nil }
+        return root
+    }
+
     /// Whether a watchdog may move out of our cgroup.
     static var canLiveElsewhere: Bool {
-        guard let ours = FreezerCgroup.path(of: getpid()), let root = FreezerCgroup.directory(of: "/") else { return false }
+        guard let ours = FreezerCgroup.path(of: getpid()), let root = rootCgroup else { return false }
         return ours == "/" || access(root + "/cgroup.procs", W_OK) == 0
     }
 

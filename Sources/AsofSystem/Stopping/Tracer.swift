@@ -27,11 +27,14 @@ final class Tracer: Sendable {
     private let desk: Monitor<Desk>
     private let thread: NamedThread
 
-    init(_ targets: StopTargets, _ table: StopTable, longestHold: Duration, isPrepared: Bool) throws(Errno) {
+    /// `didLetGo`: called on the tracer's thread when nobody asked in time and it has let go.
+    init(
+        _ targets: StopTargets, _ table: StopTable, longestHold: Duration, isPrepared: Bool, didLetGo: @escaping @Sendable () -> Void
+    ) throws(Errno) {
         let desk = Monitor(Desk())
         self.desk = desk
         thread = try NamedThread("asof-tracer", stackSize: 256 << 10) {
-            Self.run(desk, targets, table, longestHold: longestHold, isPrepared: isPrepared)
+            Self.run(desk, targets, table, longestHold: longestHold, isPrepared: isPrepared, didLetGo)
         }
         desk.wait { $0.thread != nil }
     }
@@ -72,7 +75,8 @@ final class Tracer: Sendable {
     }
 
     private static func run(
-        _ desk: Monitor<Desk>, _ targets: StopTargets, _ table: StopTable, longestHold: Duration, isPrepared: Bool
+        _ desk: Monitor<Desk>, _ targets: StopTargets, _ table: StopTable, longestHold: Duration, isPrepared: Bool,
+        _ didLetGo: () -> Void
     ) {
         if isPrepared { _ = asof_stop_prepare_thread() }
         desk.withLock { $0.thread = asof_gettid() }
@@ -99,6 +103,7 @@ final class Tracer: Sendable {
             guard hasStopped else { continue }
             let isAsked = desk.wait(timeout: longestHold) { $0.order == .release || $0.order == .end }
             let still = asof_stop_ptrace_release(table.pointer, targets.processes, targets.count)
+            if !isAsked { didLetGo() }
             desk.withLock { $0.answer = .released(left: still, early: !isAsked) }
             desk.broadcast()
             if still > 0 { return }

@@ -168,10 +168,10 @@ int asof_stop_prepare_thread(void);
 /// Whether this process still has the thread, for the kernel's eyes: joined threads may have work left there.
 int asof_thread_exists(int32_t id);
 
-// The watchdog (stop-watchdog.c): a page shared with a child process that lets go when we cannot.
-// 1: the clock is kept right by somebody, 0: it is not, -1: that cannot be told.
+/// 1: the clock is kept right by somebody, 0: it is not, -1: that cannot be told.
 int asof_clock_is_synchronized(void);
 
+// The watchdog (stop-watchdog.c): a page shared with a child process that lets go when we cannot.
 struct asof_watch;
 /// A descriptor of the page, and the page through `watch`; -1 with errno.
 int asof_watch_make(struct asof_watch **watch);
