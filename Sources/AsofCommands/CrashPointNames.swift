@@ -9,6 +9,8 @@ package enum CrashPointNames {
         "journal.keep.after",
         "journal.sync.after", "journal.sync.before",
         "record.change.after", "record.change.before", "record.write.after", "record.write.before",
+        "restore.batch.noted", "restore.batch.synced", "restore.batch.written", "restore.begin.saved", "restore.piece.written",
+        "restore.switch.before", "restore.switch.cleared", "restore.switch.renamed", "restore.switch.synced",
         "spool.append.after", "spool.append.before", "spool.seal.after", "spool.seal.before", "spool.seal.renamed", "spool.seal.synced",
         "store.cas.after", "store.cas.before", "store.put.before", "store.put.renamed", "store.put.written",
     ]

@@ -54,6 +54,7 @@ public enum Program {
         case ["window"]: try WindowVerb.run(invocation)
         case ["status"]: try StatusVerb.run(invocation)
         case ["log"]: try LogVerb.run(invocation)
+        case ["restore"], ["backup", "restore"]: return try RestoreVerb.run(invocation)
         case ["backup", "create"]: try BackupCreateVerb.run(invocation)
         case ["backup", "list"]: try BackupListVerb.run(invocation)
         default: throw AsofError(.usage, "asof \(invocation.path.joined(separator: " ")) is not a command", hint: "`asof --help` lists them")

@@ -9,6 +9,9 @@ package enum MountTable {
         return device(at: Array(path.utf8), in: bytes)
     }
 
+    /// True when something is mounted at `path` (absolute, without links).
+    package static func isMountPoint(_ path: String) -> Bool { device(at: path) != nil }
+
     /// True when the topmost mount at `path` is one of asof's.
     package static func isOurs(_ path: String) -> Bool {
         guard let bytes = try? SystemCall.readAll(path: "/proc/thread-self/mountinfo") else { return false }

@@ -13,6 +13,8 @@ protocol Layer: AnyObject, Sendable {
     func extendedAttributes(_ inode: InodeNumber, _ body: (Name, [UInt8]?) -> Void) throws(AsofError)
     func symbolicLink(_ inode: InodeNumber) throws(AsofError) -> [UInt8]?
     func chunk(_ inode: InodeNumber, _ index: UInt64) throws(AsofError) -> ExtentMap?
+    /// The numbers of the chunks that it says something of.
+    func chunks(_ inode: InodeNumber, _ body: (UInt64) -> Void) throws(AsofError)
     /// What the extents' object numbers mean.
     var objects: [ObjectReference] { get }
 }
@@ -58,6 +60,10 @@ final class RunLayer: Layer {
         guard case .chunk(let map) = try run.value(.chunk(inode, index)) else { return nil }
         return map
     }
+
+    func chunks(_ inode: InodeNumber, _ body: (UInt64) -> Void) throws(AsofError) {
+        try run.scan(inode, .chunk) { key, _ throws(AsofError) in body(key.chunk) }
+    }
 }
 
 /// The part of the cut's own segment that lies before the cut, replayed from its operations.
@@ -95,4 +101,8 @@ final class ReplayedLayer: Layer, @unchecked Sendable {
     func symbolicLink(_ inode: InodeNumber) throws(AsofError) -> [UInt8]? { changes.inodes[inode]?.target }
 
     func chunk(_ inode: InodeNumber, _ index: UInt64) throws(AsofError) -> ExtentMap? { changes.inodes[inode]?.chunks[index] }
+
+    func chunks(_ inode: InodeNumber, _ body: (UInt64) -> Void) throws(AsofError) {
+        for number in changes.inodes[inode]?.chunks.keys.map({ $0 }) ?? [] { body(number) }
+    }
 }

@@ -150,6 +150,21 @@ package final class View: Sendable {
         return count
     }
 
+    /// Where the bytes of a chunk are, sorted; their objects are `object(_:)`'s. `size` is the file's. What is in no extent is zero.
+    func extents(of inode: InodeNumber, chunk: UInt64, size: UInt64) throws(AsofError) -> [Extent] {
+        try resolved(inode, chunk: chunk, size: size).map.extents
+    }
+
+    /// The object that a number in this view's extents means.
+    func object(_ number: UInt32) -> ObjectReference { objects.withLock { $0.references[Int(number)] } }
+
+    /// The chunks that any layer says something of, in order: of a file that is mostly holes, few of many.
+    func chunks(of inode: InodeNumber) throws(AsofError) -> [UInt64] {
+        var numbers: Set<UInt64> = []
+        for layer in layers where layer.knows(inode) { try layer.chunks(inode) { numbers.insert($0) } }
+        return numbers.sorted()
+    }
+
     private func fill(
         _ buffer: UnsafeMutableRawBufferPointer, from map: ExtentMap, _ range: Range<UInt64>, base: UInt64
     ) throws(AsofError) {

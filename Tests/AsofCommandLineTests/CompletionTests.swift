@@ -27,7 +27,7 @@ struct CompletionTests {
     static let typed: [([String], [String])] = [
         (["asof", "moun"], ["mount"]),
         (["asof", "un"], ["unmount"]),
-        (["asof", "backup", ""], ["create", "list"]),
+        (["asof", "backup", ""], ["create", "list", "restore"]),
         (["asof", "--json", "backup", "cr"], ["create"]),
         (["asof", "-r", "mount", "ba"], ["backup"]),
         (["asof", "backup", "create", "--ty"], ["--type"]),

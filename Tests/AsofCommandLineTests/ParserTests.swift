@@ -184,14 +184,14 @@ struct ParserTests {
         (["backup", "x"], "asof backup has no command 'x'", "`asof backup --help` lists the commands"),
         (["help", "moutn"], "asof has no command 'moutn'", "did you mean asof mount?"),
         (["help", "mount", "more"], "there is no command 'mount more'", "`asof --help` lists the commands"),
-        (["backup"], "asof backup needs a command", "one of create, list"),
+        (["backup"], "asof backup needs a command", "one of create, list, restore"),
         (["--json"], "asof needs a command", nil),
         (["window", "--jsno"], "unknown option '--jsno'", "did you mean --json?"),
         (["window", "--Repo=x"], "unknown option '--Repo'", "did you mean --repo?"),
         (["mount", "--tme", "x", "/mnt"], "unknown option '--tme'", "did you mean --time?"),
         (
             ["--at", "-10m", "mount", "/m"], "unknown option '--at'",
-            "it belongs to asof mount: write it after the command's name"
+            "it belongs to asof mount, asof restore, asof backup restore: write it after the command's name"
         ),
         (["window", "-z"], "unknown option '-z'", nil),
         (["mount", "-10m", "/mnt"], "unknown option '-1'", "a time follows its option: --at -10m"),
@@ -225,8 +225,8 @@ struct ParserTests {
             "write 2026-11-23T10:30:00Z (UTC) or 2026-11-23T10:30:00+01:00"
         ),
         (
-            ["restore"], "there is no asof restore in this release",
-            "mount the instant and copy it: asof mount --at WHEN DIR, then cp -a DIR/. TARGET"
+            ["promote"], "there is no asof promote in this release",
+            "restore the instant: asof restore --at WHEN --to DIR"
         ),
     ]
 

@@ -44,9 +44,18 @@ final class ProgramFixture {
 
     /// Runs a command to its end. `repository`: nil names none.
     func run(_ arguments: String..., repository: String? = "repo") throws -> Outcome {
+        try run(arguments, environment(repository.map { folder.path($0) }))
+    }
+
+    /// Runs a command that kills itself at a crash point.
+    func crash(_ point: String, _ arguments: String...) throws -> Outcome {
+        try run(arguments, environment(folder.path("repo")) + ["ASOF_CRASH_AT=\(point)"])
+    }
+
+    private func run(_ arguments: [String], _ environment: [String]) throws -> Outcome {
         let (output, error) = (try file("output"), try file("error"))
         let child = try ChildProcess.spawn(
-            Self.program, arguments: ["asof"] + arguments, environment: environment(repository.map { folder.path($0) }),
+            Self.program, arguments: ["asof"] + arguments, environment: environment,
             output: .descriptor(output.unmanaged), error: .descriptor(error.unmanaged), directory: folder.path)
         captures.append(child)
         let outcome = try #require(try child.wait(timeout: .seconds(60)), "asof \(arguments) does not end")

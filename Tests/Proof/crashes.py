@@ -327,8 +327,8 @@ def points(given):
         names = asof_process.Asof(given.asof, workspace).crash_points()
     if not names:
         raise SystemExit("asof names no crash points")
-    # follow_crashes.py visits those.
-    return [name for name in names if not name.startswith("follow.")]
+    # follow_crashes.py and restore_instants.py visit those.
+    return [name for name in names if not name.startswith(("follow.", "restore."))]
 
 
 if __name__ == "__main__":

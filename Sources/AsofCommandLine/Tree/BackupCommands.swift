@@ -3,14 +3,14 @@ internal import AsofCore
 enum BackupCommands {
     static let group = Command(
         "backup",
-        summary: "create and list backups",
+        summary: "create, list and restore backups",
         discussion: [
             """
             Recording makes every instant a backup, so these commands are for schedules and for habits: they fix an instant \
             now, and list those that were fixed.
             """
         ],
-        subcommands: [create, list])
+        subcommands: [create, list, RestoreCommand.ofBackups])
 
     private static let create = Command(
         "create",

@@ -12,8 +12,8 @@ package enum CommandTree {
         ],
         options: GlobalOptions.all,
         subcommands: [
-            InitCommand.command, FollowCommand.command, RecordCommand.command, MountCommand.command, UnmountCommand.command, WindowCommand.command,
-            StatusCommand.command, CheckCommand.command, LogCommand.command, BackupCommands.group, ProgramCommands.help, ProgramCommands.version,
+            InitCommand.command, FollowCommand.command, RecordCommand.command, MountCommand.command, UnmountCommand.command, RestoreCommand.command,
+            WindowCommand.command, StatusCommand.command, CheckCommand.command, LogCommand.command, BackupCommands.group, ProgramCommands.help, ProgramCommands.version,
             ProgramCommands.completions, InternalCommands.serve, InternalCommands.crashPoints,
         ],
         examples: [
@@ -23,12 +23,12 @@ package enum CommandTree {
             Example("asof window", "From when to when, gaps, how far behind."),
             Example("asof mount --at -10m /mnt/past", "The directory as it was ten minutes ago."),
             Example("asof umount /mnt/past", "Done looking."),
+            Example("asof restore --at -10m --to /var/lib/weaviate-new", "A plain copy of that state, to start a server on."),
         ],
         sections: [TimesSection.section, TimesSection.quantities, ExitCodes.all],
         explained: [
-            "restore": "mount the instant and copy it: asof mount --at WHEN DIR, then cp -a DIR/. TARGET",
-            "promote": "mount the instant and copy it: asof mount --at WHEN DIR, then cp -a DIR/. TARGET",
-            "start": "mount the instant, copy it and start the server on the copy: asof mount --at WHEN DIR",
+            "promote": "restore the instant: asof restore --at WHEN --to DIR",
+            "start": "restore the instant and start the server on it: asof restore --at WHEN --to DIR",
             "verify": "asof mount checks every frame it reads; asof window shows what is there",
             "snapshot": "every instant is kept; asof backup create --type base makes older ones quicker to open",
         ])

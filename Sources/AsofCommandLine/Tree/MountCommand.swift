@@ -40,7 +40,7 @@ enum MountCommand {
             Example("asof mount --at 2026-11-23T10:30:00Z /mnt/past", "The directory at that moment."),
             Example("asof mount --at -10m --owner me /mnt/past", "Ten minutes ago, readable by whoever runs this."),
             Example("asof mount /mnt/time && ls /mnt/time/1h-ago", "A directory of time."),
-            Example("cp -a /mnt/past/. /var/lib/weaviate-restored", "Copy a mounted state out, to run a server on it."),
+            Example("cp -a /mnt/past/classname /var/lib/rescued", "Copy a part of it out; `asof restore` writes all of it."),
         ],
         sections: [
             TimesSection.section,

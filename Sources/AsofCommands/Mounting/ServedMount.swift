@@ -94,7 +94,7 @@ struct ServedMount {
     }
 
     /// The head for a request: for `latest`, and what lies behind the archived part of the window, a capture on this host is asked to seal first.
-    private static func head(for request: CutRequest, _ session: Session) throws(AsofError) -> (head: Head, note: String?) {
+    static func head(for request: CutRequest, _ session: Session) throws(AsofError) -> (head: Head, note: String?) {
         if case .latest = request { return try session.headUpToNow() }
         let head = try session.timeline.head()
         let isBehind = switch request {

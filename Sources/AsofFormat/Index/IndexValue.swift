@@ -1,4 +1,5 @@
 package import AsofCore
+internal import AsofFrame
 
 /// What an index says under a key.
 package enum IndexValue: Hashable, Sendable {
@@ -174,6 +175,8 @@ extension ExtentMap {
 package enum FrameBounds {
     /// Plain bytes of a payload frame at most.
     package static let payloadMax = 256 << 10
+    /// Bytes of a payload frame as stored, with header and tag.
+    package static let storedMax = UInt32(payloadMax + FrameHeader.length + FrameLimits.tagLength)
     /// Plain bytes of an index page, where it splits.
     package static let pageTarget = 32 << 10
     /// Plain bytes of payload after which a group of the log ends.

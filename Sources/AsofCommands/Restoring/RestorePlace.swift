@@ -1,0 +1,94 @@
+internal import AsofCapture
+internal import AsofCommandLine
+internal import AsofCore
+internal import AsofFuse
+internal import AsofStore
+internal import AsofSystem
+internal import AsofView
+internal import Glibc
+
+/// Where a restore may write.
+enum RestorePlace {
+    /// The target as one spelling: everything above it must be there.
+    static func resolve(_ given: String) throws(AsofError) -> String {
+        var path = Session.absolute(given)
+        while path.count > 1, path.hasSuffix("/") { path.removeLast() }
+        if let there = try? SystemCall.realPath(path) { return there }
+        guard (try? SystemCall.status(path, following: false)) == nil else {
+            throw AsofError(.failure, "\(path) is a symbolic link that leads nowhere", hint: "remove it, or name the folder that it should lead to")
+        }
+        let parts = path.split(separator: "/")
+        let parent = "/" + parts.dropLast().joined(separator: "/")
+        guard let name = parts.last, name != ".", name != ".." else { throw AsofError(.usage, "\(given) cannot be made", hint: "name a folder that is to be made") }
+        do throws(Errno) {
+            let above = try SystemCall.realPath(parent)
+            return above == "/" ? "/\(name)" : "\(above)/\(name)"
+        } catch {
+            throw AsofError(error, parent, hint: "the folder above \(path) must be there: mkdir -p \(parent)")
+        }
+    }
+
+    /// Throws where a restore must not be made, whatever is in it.
+    static func check(_ target: String, _ session: Session, _ invocation: Invocation) throws(AsofError) {
+        var places = [("the state directory", session.stateFolder), ("the spool", session.defaultSpool.folder)]
+        if let last = try session.lastCapture() { places.append(("the spool", last.spool)) }
+        if case .directory(let path) = try Session.location(invocation) { places.append(("the repository", path)) }
+        for (what, place) in places where FolderLayout.isInside(target, (try? SystemCall.realPath(place)) ?? place) {
+            throw AsofError(.usage, "\(target) lies in \(what) \(place)", hint: "restore into a folder elsewhere")
+        }
+        var above = target
+        while above.count > 1 {
+            if MountTable.isOurs(above) { throw AsofError(.usage, "\(target) lies in a mount of asof, \(above)", hint: "restore into a folder elsewhere") }
+            above = RestoreFolder.parent(of: above)
+        }
+    }
+
+    /// Throws unless the target is an empty folder, or nothing, that a rename can replace.
+    static func requireFree(_ target: String) throws(AsofError) {
+        guard let status = try? SystemCall.status(target, following: false) else { return }
+        guard status.attributes.isDirectory else { throw AsofError(.failure, "\(target) is not a folder", hint: "name a new one") }
+        let names = names(in: target)
+        if target == "/" || MountTable.isMountPoint(target) || names == ["lost+found"] {
+            throw AsofError(
+                .failure, "\(target) is the root of a volume, which cannot be replaced by a rename",
+                hint: "restore into a folder in it, such as \(target == "/" ? "" : target)/restored (restoring in place is not there yet)")
+        }
+        guard let name = names.first else { return }
+        throw AsofError(.failure, "\(target) is not empty: it holds \(Printable.quoted(name))", hint: "restore into a new folder, and exchange the two when you have looked at it")
+    }
+
+    /// The first few.
+    private static func names(in path: String) -> [String] {
+        guard let reader = try? DirectoryReader(path) else { return [] }
+        var names: [String] = []
+        while names.count < 2, let entry = try? reader.next() { names.append(entry.name.description) }
+        return names
+    }
+
+    /// Throws where the file system of the target has not the room.
+    static func requireSpace(for survey: RestoreSurvey, at target: String) throws(AsofError) {
+        let status = try space(at: target)
+        let free = geteuid() == 0 ? status.freeBlocks.multipliedReportingOverflow(by: status.fragmentSize).partialValue : status.availableBytes
+        if survey.space > free {
+            throw AsofError(
+                .failure, "\(HumanFormat.bytes(survey.space)) are needed and \(HumanFormat.bytes(free)) are free at \(target): \(HumanFormat.bytes(survey.space - free)) too few",
+                hint: "free space there, or restore to another file system")
+        }
+        // File systems that make inodes as they need them say that they have none.
+        if status.files > 0, survey.inodes > status.freeFiles {
+            throw AsofError(
+                .failure, "\(HumanFormat.count(survey.inodes)) inodes are needed and \(HumanFormat.count(status.freeFiles)) are free at \(target): \(HumanFormat.count(survey.inodes - status.freeFiles)) too few",
+                hint: "restore to a file system that was made with more inodes")
+        }
+    }
+
+    static func space(at target: String) throws(AsofError) -> FileSystemStatus {
+        let parent = RestoreFolder.parent(of: target)
+        do throws(Errno) {
+            let folder = try SystemCall.open(parent, SystemCall.O_PATH | O_DIRECTORY)
+            return try SystemCall.fileSystemStatus(folder.raw)
+        } catch {
+            throw AsofError(error, "cannot tell the free space at \(parent)")
+        }
+    }
+}

@@ -1,0 +1,100 @@
+internal import AsofCommandLine
+internal import AsofCore
+internal import AsofFrame
+internal import AsofRepository
+internal import AsofStore
+internal import AsofSystem
+internal import AsofView
+internal import Glibc
+
+/// `asof restore`: checks first, then writes, then gives the tree its name.
+enum RestoreVerb {
+    private struct Answer: Encodable {
+        var directory: String
+        var lsn: UInt64
+        var time: String
+        var exact: Bool
+        var files: UInt64
+        var bytes: UInt64
+        var seconds: Double
+        /// In this run.
+        var bytesPerSecond: Double
+    }
+
+    static func run(_ invocation: Invocation) throws(AsofError) -> Int32 {
+        let signals: SignalWaiter
+        do throws(Errno) { signals = try SignalWaiter(blocking: [SIGINT, SIGTERM, SIGHUP]) } catch { throw AsofError(error, "cannot block signals") }
+        let plan = try RestorePlan(invocation)
+        let isQuiet = invocation.flag("quiet")
+        if let note = plan.note, !isQuiet { Console.note(note) }
+        if invocation.flag("dry-run") {
+            try DryRun.say(
+                "restore lsn:\(plan.cut.lsn) of \(plan.cut.time) to \(plan.target)",
+                with: ["directory": plan.target, "lsn": plan.cut.lsn.description, "time": plan.cut.time.description], invocation)
+            return 0
+        }
+        let progress = RestoreProgress()
+        let shown = RestoreDisplay(isQuiet: isQuiet)
+        let outcome = Lock<Result<Void, AsofError>?>(nil)
+        let worker: NamedThread
+        do throws(Errno) {
+            worker = try NamedThread("asof-restore") {
+                let result = Result { () throws(AsofError) in
+                    if invocation.flag("validate") { try RestoreValidation.run(plan, invocation, progress) } else { try restore(plan, invocation, progress, shown) }
+                }
+                outcome.withLock { $0 = result }
+            }
+        } catch {
+            throw AsofError(error, "cannot start a thread")
+        }
+        while outcome.withLock({ $0 == nil }) {
+            if (try? signals.wait(timeout: .milliseconds(50))) != nil { progress.stop() }
+            shown.update(progress)
+        }
+        worker.join()
+        shown.end()
+        try outcome.withLock { $0 }?.get()
+        return 0
+    }
+
+    private static func restore(_ plan: RestorePlan, _ invocation: Invocation, _ progress: RestoreProgress, _ shown: RestoreDisplay) throws(AsofError) {
+        let began = SystemClock.monotonicNanoseconds()
+        let isQuiet = invocation.flag("quiet")
+        let view = try plan.view()
+        let warning = try plan.fuzziness(of: view)
+        if let warning { Console.note(warning) }
+        if let begun = plan.begun, !isQuiet { Console.note("goes on with the restore of lsn:\(begun.lsn) in \(plan.folder): \(HumanFormat.count(begun.files)) files are there") }
+        if plan.begun?.isWhole != true {
+            let survey = try RestoreSurvey(view, from: plan.begun?.done ?? RestorePosition(), blockSize: max(512, try RestorePlace.space(at: plan.target).fragmentSize), progress: progress)
+            _ = try RestoreObjects(plan, payload: survey.objects)
+            try RestorePlace.requireSpace(for: survey, at: plan.target)
+            shown.expect(survey.bytes)
+            if geteuid() != 0, !isQuiet { Console.note("not as root: everything will belong to you, and only extended attributes of the user are restored") }
+        }
+        let folder = try RestoreFolder(
+            at: plan.folder, target: plan.target,
+            new: RestoreState(repository: plan.session.repository.id.description, timeline: plan.session.timeline.name, lsn: plan.cut.lsn, asked: plan.asked))
+        var options = Restore.Options()
+        options.jobs = invocation.count("jobs") ?? min(8, max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
+        options.rate = try invocation.size("limit")
+        do throws(AsofError) {
+            try Restore(view, repository: plan.session.repository, folder: folder, options: options, progress: progress).run()
+        } catch {
+            guard error.code == .unavailable else { throw error }
+            throw AsofError(error.code, error.message, hint: "see to that, and give the same command again: it goes on where this one ended")
+        }
+        let done = folder.known
+        try folder.switchOver()
+        shown.end()
+        let seconds = max(0.001, Double(SystemClock.monotonicNanoseconds() - began) / 1e9)
+        let rate = Double(progress.bytes) / seconds
+        if invocation.flag("json") {
+            return try Console.json(
+                Answer(
+                    directory: plan.target, lsn: plan.cut.lsn.rawValue, time: plan.cut.time.description, exact: warning == nil, files: done.files,
+                    bytes: done.bytes, seconds: seconds, bytesPerSecond: rate))
+        }
+        Console.line(
+            "\(plan.target): the directory as of \(plan.cut.time) (lsn:\(plan.cut.lsn)); \(HumanFormat.count(done.files)) files, \(HumanFormat.bytes(done.bytes)) in \(HumanFormat.duration(nanoseconds: Int64(seconds * 1e9))), \(HumanFormat.bytes(UInt64(rate)))/s")
+    }
+}

@@ -1,0 +1,21 @@
+internal import Synchronization
+
+/// How far a restore is; read by whoever shows it, and where it is told to end.
+package final class RestoreProgress: Sendable {
+    private let writtenBytes = Atomic<UInt64>(0)
+    private let finishedFiles = Atomic<UInt64>(0)
+    private let stopped = Atomic<Bool>(false)
+
+    package init() {}
+
+    /// In this run.
+    package var bytes: UInt64 { writtenBytes.load(ordering: .relaxed) }
+    package var files: UInt64 { finishedFiles.load(ordering: .relaxed) }
+
+    /// Asks for an end at the next opportunity.
+    package func stop() { stopped.store(true, ordering: .relaxed) }
+    package var isStopped: Bool { stopped.load(ordering: .relaxed) }
+
+    func wrote(_ count: Int) { writtenBytes.wrappingAdd(UInt64(count), ordering: .relaxed) }
+    func finished() { finishedFiles.wrappingAdd(1, ordering: .relaxed) }
+}

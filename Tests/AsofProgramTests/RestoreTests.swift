@@ -1,0 +1,126 @@
+import AsofCore
+import AsofSystem
+import AsofTestSupport
+import Glibc
+import Testing
+
+extension ProgramTests {
+    @Suite(.enabled(if: ProgramFixture.canFollow))
+    struct Restoring {
+        let fixture: ProgramFixture
+        init() throws { fixture = try ProgramFixture() }
+
+        private func restore(_ more: String..., at: String = "latest", to target: String = "out") throws -> ProgramFixture.Outcome {
+            switch more.count {
+            case 0: try fixture.run("restore", "--at", at, "--to", target)
+            case 1: try fixture.run("restore", "--at", at, "--to", target, more[0])
+            default: try fixture.run("restore", "--at", at, "--to", target, more[0], more[1])
+            }
+        }
+
+        private func status(_ name: String) throws -> FileStatus { try SystemCall.status(fixture.folder.path(name), following: false) }
+
+        @Test func `writes everything that was captured, and what it says is so`() throws {
+            let big = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 7) }
+            try fixture.folder.write("data/big", big)
+            try SystemCall.makeDirectory(fixture.folder.path("data/folder"), mode: 0o755)
+            try SystemCall.link(at: AT_FDCWD, fixture.folder.path("data/big"), to: AT_FDCWD, fixture.folder.path("data/folder/other"))
+            try SystemCall.symbolicLink(target: "big", at: AT_FDCWD, fixture.folder.path("data/symbolic"))
+            try SystemCall.makeNode(at: AT_FDCWD, fixture.folder.path("data/pipe"), mode: 0o010640, device: 0)
+            let sparse = try SystemCall.open(fixture.folder.path("data/sparse"), O_RDWR | O_CREAT, mode: 0o600)
+            try SystemCall.truncate(sparse.raw, to: 12 << 20)
+            try SystemCall.writeFully(sparse.raw, at: 6 << 20, [7])
+            try SystemCall.changeMode(sparse.raw, 0o6751)
+            try sparse.close()
+            try SystemCall.changeMode(at: AT_FDCWD, fixture.folder.path("data/folder"), 0o1555)
+            try fixture.capture("a")
+            let plan = try restore("--validate")
+            #expect(plan.code == 0 && plan.lines.last?.hasPrefix("asof restore --at lsn:") == true, "\(plan)")
+            #expect(try !fixture.folder.names().contains { $0.hasPrefix("out") && $0 != "output" })
+            let done = try restore("--json")
+            #expect(done.code == 0 && done.output.contains(#""files":5"#), "\(done)")
+            #expect(try fixture.folder.names(in: "out") == ["a", "big", "folder", "pipe", "sparse", "symbolic"])
+            #expect(try fixture.folder.read("out/folder/other") == big)
+            #expect(try status("out/big").inode == status("out/folder/other").inode)
+            for name in ["", "/a", "/big", "/folder", "/pipe", "/sparse", "/symbolic"] {
+                var (want, have) = (try status("data\(name)").attributes, try status("out\(name)").attributes)
+                want.changed = have.changed
+                if want.isDirectory { have.size = want.size }
+                #expect(want == have, "\(name)")
+            }
+            #expect(try status("out/sparse").blocks * 512 < 2 << 20, "holes stay holes")
+            #expect(try fixture.folder.read("out/sparse") == fixture.folder.read("data/sparse"))
+            #expect(try !fixture.folder.names().contains { $0.contains("restoring") })
+        }
+
+        @Test func `refuses what it must not or cannot write to`() throws {
+            try fixture.capture("a")
+            try SystemCall.makeDirectory(fixture.folder.path("full"), mode: 0o755)
+            try fixture.folder.write("full/x", [1])
+            for (target, code, words) in [
+                ("full", 1, "not empty"), ("full/x", 1, "not a folder"), ("/", 1, "root of a volume"), ("/proc", 1, "root of a volume"),
+                ("none/out", 1, "mkdir -p"), ("repo/out", 64, "repository"), ("state/out", 64, "state directory"),
+            ] as [(String, Int32, String)] {
+                let refused = try restore(to: target)
+                #expect(refused.code == code && refused.error.contains(words) && refused.error.contains("hint"), "\(target): \(refused)")
+            }
+            #expect(try restore(at: "2001-01-01T00:00:00Z").code == 20)
+            #expect(try restore(at: "lsn:99999").code == 20)
+            #expect(try fixture.run("restore", "--at", "latest").code == 64)
+            #expect(try fixture.run("mount", "mnt").code == 0)
+            #expect(try restore(to: "mnt/out").code == 64)
+            #expect(try fixture.run("umount", "mnt").code == 0)
+            let names = try fixture.folder.names(in: "full")
+            #expect(names == ["x"])
+            #expect(try fixture.run("backup", "restore", "--time", "latest", "--to", "full/new").code == 0)
+            #expect(try fixture.folder.read("full/new/a") == [UInt8(ascii: "a")])
+        }
+
+        @Test func `goes on where it was interrupted, and with nothing else`() throws {
+            try fixture.capture("a", "b", "c")
+            try SystemCall.makeDirectory(fixture.folder.path("out"), mode: 0o755)
+            let killed = try fixture.crash("restore.piece.written:2", "restore", "--at", "latest", "--to", "out")
+            #expect(killed.code == 128 + SIGKILL, "\(killed)")
+            #expect(try fixture.folder.names(in: "out") == [])
+            try fixture.folder.write("data/d", [1])
+            #expect(try fixture.run("follow", "--once", "--no-stop", "data").code == 0)
+            let other = try restore(at: "lsn:\(try newest())")
+            #expect(other.code == 1 && other.error.contains("interrupted restore") && other.error.contains("rm -r"), "\(other)")
+            // `latest` stays what it was when it was first asked for.
+            let done = try restore()
+            #expect(done.code == 0 && done.error.contains("goes on"), "\(done)")
+            #expect(try fixture.folder.names(in: "out") == ["a", "b", "c"])
+            let switched = try fixture.crash("restore.switch.renamed", "restore", "--at", "latest", "--to", "new")
+            #expect(switched.code == 128 + SIGKILL)
+            #expect(try restore(to: "new").code == 0)
+            #expect(try fixture.folder.names(in: "new") == ["a", "b", "c", "d"])
+            #expect(try !fixture.folder.names().contains { $0.contains("restoring") })
+        }
+
+        private func newest() throws -> String {
+            let output = try fixture.run("restore", "--at", "latest", "--to", "elsewhere", "-n", "--json").output
+            return String(output.split(separator: #""lsn":""#).last?.prefix { $0 != "\"" } ?? "")
+        }
+
+        @Test func `of what is damaged names object and files, and makes nothing`() throws {
+            let bytes = (0..<600_000).map { _ in UInt8.random(in: 0...255) }
+            try fixture.folder.write("data/wide", bytes)
+            try fixture.capture("a")
+            let segments = "repo/timelines/main/segments/"
+            let segment = segments + (try #require(try fixture.folder.names(in: segments).last))
+            let good = try fixture.folder.read(segment)
+            var wrong = good
+            wrong[300_000] ^= 1
+            try fixture.folder.write(segment, wrong)
+            let refused = try restore()
+            #expect(refused.code == 22 && refused.error.contains("wide") && refused.error.contains("segments/"), "\(refused)")
+            #expect(try !fixture.folder.names().contains("out"))
+            try fixture.folder.write(segment, Array(good.dropLast(5000)))
+            #expect(try restore("--validate").code == 22)
+            try fixture.folder.write(segment, good)
+            let done = try restore()
+            #expect(done.code == 0, "\(done)")
+            #expect(try fixture.folder.read("out/wide") == bytes)
+        }
+    }
+}
