@@ -60,5 +60,8 @@ package struct ProcessIdentity: Hashable, Sendable {
         return name + "/" + String(decoding: machine.filter { $0 > 0x20 }, as: UTF8.self)
     }
 
+    /// False in a process namespace of our own: processes outside of it are not even counted.
+    package static var seesAllProcesses: Bool { (try? namespaceIdentifier()) == 0xEFFF_FFFC }
+
     private static func namespaceIdentifier() throws(Errno) -> UInt64 { try SystemCall.status("/proc/self/ns/pid").inode }
 }

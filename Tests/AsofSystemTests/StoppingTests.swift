@@ -312,7 +312,7 @@ struct StoppingSuite {
             guard let stage = try StoppingStage(.signal) else { return }
             let stopper = try SignalStopper([stage.server.handle], executable: StoppingStage.program)
             let first = try #require(stopper.watchdogPid)
-            #expect(try SystemCall.readAll(path: "/proc/\(first)/comm") == Array("asof-watchdog\n".utf8))
+            #expect(try SystemCall.readAll(path: "/proc/\(first)/comm") == Array("stop-watchdog\n".utf8))
             try ProcessHandle(pid: first).send(SIGTERM)
             _ = try stopper.stop(within: .seconds(1))
             try stopper.resume()

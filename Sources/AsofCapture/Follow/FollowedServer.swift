@@ -141,7 +141,8 @@ final class FollowedServer {
         for seen in changed where seen.attributes.isRegular {
             switch SystemCall.isOpenForWriting(seen.descriptor.unmanaged) {
             case true: return false
-            case nil where found.hidden > 0: return false
+            // Not to be told; then only where every process can be seen.
+            case nil where found.hidden > 0 || !ProcessIdentity.seesAllProcesses: return false
             default: continue
             }
         }

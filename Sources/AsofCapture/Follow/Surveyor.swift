@@ -67,7 +67,9 @@ final class Surveyor {
             tick.touch(number)
             return
         }
-        let attributes = try Self.status(of: descriptor).attributes
+        let status = try Self.status(of: descriptor)
+        try Self.refuseOtherFileSystem(status, root, name)
+        let attributes = status.attributes
         let number = tree.nextNumber()
         tree.add(number, handle, attributes, .unknown)
         tick.born.insert(number)
@@ -174,6 +176,14 @@ final class Surveyor {
                 }
             }
         }
+    }
+
+    /// What lies on another file system has no identity among ours, and its changes are not heard of.
+    static func refuseOtherFileSystem(_ status: FileStatus, _ root: SharedDescriptor, _ name: Name) throws(AsofError) {
+        guard try status.device != Self.status(of: root).device else { return }
+        throw AsofError(
+            .failure, "another file system is mounted on \(name) in the directory: it cannot be followed together with it",
+            hint: "unmount it, or follow the two directories on their own")
     }
 
     static func status(of descriptor: SharedDescriptor) throws(AsofError) -> FileStatus {

@@ -123,7 +123,9 @@ final class TreeScan: Sendable {
         for name in try Surveyor.names(in: descriptor) {
             guard !state.withLock({ $0.isCancelled }) else { return }
             guard let opened = try open(name, descriptor) else { continue }
-            let (attributes, handle) = (try Surveyor.status(of: opened).attributes, try Surveyor.handle(of: opened))
+            let status = try Surveyor.status(of: opened)
+            try Surveyor.refuseOtherFileSystem(status, root, name)
+            let (attributes, handle) = (status.attributes, try Surveyor.handle(of: opened))
             let candidate = old.removeValue(forKey: name)
             // Looked up before: nobody waits for the log meanwhile.
             let candidateKind = try candidate.flatMap { candidate throws(AsofError) in try known?.attributes(of: candidate)?.kind }
