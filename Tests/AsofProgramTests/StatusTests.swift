@@ -45,10 +45,10 @@ extension ProgramTests {
         }
 
         @Test func `before anything is archived says never`() throws {
-            // So much that its first scan is not over at once.
+            // So slowly that its first scan is not over at once.
             let file = try SystemCall.open(fixture.folder.path("data/large"), O_WRONLY | O_CREAT, mode: 0o600)
-            try SystemCall.truncate(file.raw, to: 2 << 30)
-            let capture = try fixture.start("follow", "--no-stop", "--interval", "1h", "data")
+            try SystemCall.writeFully(file.raw, at: 0, [UInt8](repeating: 7, count: 32 << 20))
+            let capture = try fixture.start("follow", "--no-stop", "--interval", "1h", "--scan-rate", "1MiB", "data")
             let status = try fixture.run("status").output
             #expect(status.contains("archived    never") && !status.contains("1677") && !status.contains("1970"), "\(status)")
             try capture.child.kill(SIGKILL)

@@ -141,6 +141,10 @@ class Scene:
                     done = self.asof.run("backup", "create", "--type", kind, check=False, crash_at=point)
                     if done.returncode == -signal.SIGKILL:
                         return f"in backup create --type {kind}"
+                    # Its end is heard of by the command before it is by us.
+                    patience = time.monotonic() + 2
+                    while done.returncode == 75 and not recorder.died() and time.monotonic() < patience:
+                        time.sleep(0.01)
                     if recorder.died():
                         return self._killed(recorder, f"in record during backup create --type {kind}")
                     if done.returncode != 0:
