@@ -34,7 +34,7 @@ from pathlib import Path
 
 import bench_material
 import asof_process  # found by bench_material
-import follow_instants
+import follower
 import processes
 import trace_replay
 
@@ -193,12 +193,12 @@ class Following:
         # Of an earlier life: it says ready, too.
         (asof.workspace.path / "follow.log").unlink(missing_ok=True)
         self.began = time.monotonic()
-        self.follower = follow_instants.Follower(asof, directory, *options)
+        self.follower = follower.Follower(asof, directory, *options)
 
     def __enter__(self):
-        self.pid = self.follower.process.pid
         try:
-            self.follower.__enter__()
+            self.pid = self.follower.start().process.pid
+            self.follower.await_ready()
         except BaseException as problem:
             self.__exit__(type(problem), problem, None)
             raise
@@ -390,11 +390,11 @@ def slowdown(bench):
         for _ in range(bench.given.runs):
             without.append(work_done(bench, threads, core, rounds, False))
             with_it.append(work_done(bench, threads, core, rounds, True))
-        (plain, others, _), (followed, _, follower) = ([statistics.median(column) for column in zip(*runs)] for runs in (without, with_it))
+        (plain, others, _), (followed, _, used) = ([statistics.median(column) for column in zip(*runs)] for runs in (without, with_it))
         spread = [(max(column) - min(column)) / statistics.median(column) for column in ([run[0] for run in without], [run[0] for run in with_it])]
         each = ", ".join(f"{1 - b[0] / a[0]:.1%}" for a, b in zip(without, with_it))
         bench.show(f"slowdown, {word}", [max(0.0, 1 - followed / plain) * 100], "%", f"slowdown, {word}",
-                   f"{plain:,.0f} and {followed:,.0f} units/s (spread {spread[0]:.1%} and {spread[1]:.1%}; pairs {each}), follower {follower:.1%}, others {others:.0%} of a core")
+                   f"{plain:,.0f} and {followed:,.0f} units/s (spread {spread[0]:.1%} and {spread[1]:.1%}; pairs {each}), follower {used:.1%}, others {others:.0%} of a core")
 
 
 def work_done(bench, threads, core, rounds, is_followed):
