@@ -12,7 +12,7 @@ Rows of `follow`: a figure, what it must be, what it might be (stretch), and whi
                      appends the time to a file each 10 ms or so; afterwards the first state that has each stamp is looked up in a view, and
                      the time of the state is when it was captured. On top comes what the follower itself says from there to the
                      end of the flush, its 99th of 100 (a sum of two p99: no less than the true one)
-  quiet-memory       bytes of memory for each file that rests: resident memory of the follower with 200,000 files of 512 bytes (20 a directory,
+  quiet-memory       bytes of memory for each file that rests: resident memory of the follower with 500,000 files of 512 bytes (20 a directory,
                      names of 25 bytes), less the same with an empty directory; after the first scan, and after a start anew, which is judged
   scan               the same files: seconds until the first state is complete, and until a start anew is; files a second; beside it
                      `find -printf` and `cp -a`. All with a warm page cache
@@ -487,18 +487,16 @@ def resident(pid):
 
 
 def rested(bench, asof, directory):
-    """Starts to follow a directory at rest: seconds until that is complete, memory some time later, the follower's figures, who used the cores."""
-    usage = Usage()
+    """Starts to follow a directory at rest: seconds until that is complete, memory some time later, the follower's figures."""
     with Following(bench, asof, directory) as following:
         took = following.await_settled()
-        usage.end()
         time.sleep(bench.seconds(15))
-        return took, resident(following.pid), following.status(), usage
+        return took, resident(following.pid), following.status()
 
 
 def quiet_rows(bench, names):
     """Memory and scans of a large directory where nothing changes."""
-    files = 20_000 if bench.given.quick else 200_000
+    files = 20_000 if bench.given.quick else 500_000
     with bench.space() as (asof, directory):
         bare = [rested(bench, asof, directory)[1] for _ in range(2)][1]
     with bench.space() as (asof, directory):
@@ -511,13 +509,13 @@ def quiet_rows(bench, names):
         subprocess.run(["sync"], check=True)
         runs = [rested(bench, asof, directory) for _ in range(2)]
     if "quiet-memory" in names:
-        for (_, memory, recorder, _), word, target in zip(runs, ("first scan", "started anew"), (None, "quiet-memory")):
+        for (_, memory, recorder), word, target in zip(runs, ("first scan", "started anew"), (None, "quiet-memory")):
             each, anonymous = ((mine - other) / files for mine, other in zip(memory, bare))
             bench.show(f"quiet-memory, {word}", [max(0.0, each)], "B", target, f"{files:,} files: {memory[0] / 2**20:.1f} MiB less {bare[0] / 2**20:.1f}; of it belongs to no file: "
                        f"{anonymous:.0f} B a file; {recorder['follow']['files']:,} known")
     if "scan" in names:
-        for (took, _, recorder, usage), word in zip(runs, ("first", "started anew")):
-            bench.show(f"scan, {word}", [took], "s", None, f"{files / took:,.0f} files/s, {recorder['comparedBytes'] / 2**20:.0f} MiB read, {usage}")
+        for (took, _, recorder), word in zip(runs, ("first", "started anew")):
+            bench.show(f"scan, {word}", [took], "s", None, f"{files / took:,.0f} files/s, {recorder['comparedBytes'] / 2**20:.0f} MiB read")
         for took, word in zip(peers, ("find -printf", "cp -a")):
             bench.show(f"  {word}", [took], "s", None, f"{files / took:,.0f} files/s")
 

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 /// Memory of this process.
@@ -9,4 +10,7 @@ package enum ProcessMemory {
         guard fields.count > 1, let pages = UInt64(String(decoding: fields[1], as: UTF8.self)) else { return 0 }
         return pages &* UInt64(clamping: sysconf(Int32(_SC_PAGESIZE)))
     }
+
+    /// Returns memory to the kernel that the allocator keeps for later. Milliseconds for each 100 MiB: for ends of large works.
+    package static func giveBack() { asof_trim_memory() }
 }

@@ -58,6 +58,12 @@ package final class View: Sendable {
         _ = try entries(of: .root)
     }
 
+    /// Gives memory back that will not be needed soon.
+    package func forgetCached() {
+        reader.forgetCached()
+        chunks.removeAll()
+    }
+
     /// False: the log says that some files of this state may be torn.
     package func isExact() throws(AsofError) -> Bool {
         if let known = exactness.withLock({ $0 }) { return known }

@@ -9,7 +9,8 @@ extension Ticker {
     /// Stops the server, looks at what changed since, lets it go. Returns as of when everything holds, and whether nothing moved meanwhile;
     /// nil: the tick was missed.
     func standingStill() throws(AsofError) -> (moment: Instant, isExact: Bool)? {
-        for attempt in 1...2 {
+        var (attempt, rounds) = (1, 0)
+        while true {
             let isPatient = missed >= Self.missedMax
             var report: StopReport?
             do throws(StopFailure) { report = try stopServer() } catch {
@@ -19,7 +20,8 @@ extension Ticker {
             }
             let start = SystemClock.monotonicNanoseconds()
             let deadline = isPatient ? UInt64.max : start &+ UInt64(max(0, (options.cap * (missed + 1)).nanoseconds))
-            let looked = Result { () throws(AsofError) in try lookOnce(until: deadline) }
+            let isBounded = report != nil && !isPatient && rounds < Self.roundsMax
+            let looked = Result { () throws(AsofError) in try lookOnce(until: deadline, atMost: isBounded ? Self.stallWanted / examinationCost : .max) }
             let held = server.resume()
             CrashPoint.reach("follow.stop.after")
             let stall = SystemClock.monotonicNanoseconds() &- start
@@ -28,6 +30,12 @@ extension Ticker {
             inStop = look.seen.count
             for seen in look.seen { try contents.take(seen, isStill: true, &surveyor.tree, &tick) }
             guard look.isWhole else { return nil }
+            guard look.hasRoom else {
+                // Much was written at once since the last look: that is looked at while the server runs, too.
+                rounds += 1
+                try lookAhead()
+                continue
+            }
             let isStopped = report != nil && held
             // Without a server nobody writes; somebody who does shows in an event that was born while we looked, or in an open file.
             let isQuiet = report == nil && server.isAlone(changed: look.seen)
@@ -36,8 +44,8 @@ extension Ticker {
                 try checkWhatWasReadLater()
                 return (report?.stoppedAt ?? look.moment, isExact)
             }
+            attempt += 1
         }
-        return nil
     }
 
     /// Tries a few times, briefly each: a thread in the middle of a slow write stops when that has ended, and until then the others should run.
@@ -62,13 +70,15 @@ extension Ticker {
         var seen: [Examination] = []
         /// False: there was no time to look at everything.
         var isWhole = true
+        /// False: there was more to look at than a short stop has time for, and nothing was looked at.
+        var hasRoom = true
         /// False: something changed while we looked.
         var isStill = true
         var moment: Instant
     }
 
-    /// The look that counts.
-    func lookOnce(until deadline: UInt64) throws(AsofError) -> Look {
+    /// The look that counts. `limit`: with more files than this none is looked at.
+    func lookOnce(until deadline: UInt64, atMost limit: UInt64) throws(AsofError) -> Look {
         var look = Look(moment: SystemClock.now())
         hear()
         if dirty.hasOverflowed {
@@ -86,8 +96,14 @@ extension Ticker {
         for number in linkedOutside { if try hasChanged(number) { tick.touch(number) } }
         // Nobody stands still for us: everything is looked at in one go.
         if server.pid == nil { tick.stale.formUnion(tick.sightings.keys) }
+        guard tick.stale.count <= limit else {
+            look.hasRoom = false
+            return look
+        }
         var allowance = Examination.Allowance()
         var count = 0
+        let start = SystemClock.monotonicNanoseconds()
+        defer { noteCost(of: count, since: start) }
         for number in tick.stale {
             count += 1
             if count % 64 == 0, SystemClock.monotonicNanoseconds() > deadline {
@@ -101,6 +117,12 @@ extension Ticker {
         hear()
         look.isStill = dirty.isEmpty
         return look
+    }
+
+    private func noteCost(of count: Int, since start: UInt64) {
+        guard count >= 32 else { return }
+        let each = (SystemClock.monotonicNanoseconds() &- start) / UInt64(count)
+        examinationCost = max(10_000, (examinationCost * 3 + each) / 4)
     }
 
     /// What was read after the stop, and may have changed in the meantime, makes the tick fuzzy.

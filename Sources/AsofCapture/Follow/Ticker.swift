@@ -31,11 +31,17 @@ final class Ticker {
     var lastVerb = Verb.tick
     /// Files looked at in the newest stop.
     var inStop = 0
+    /// What one file costs in a stop, in nanoseconds, as it was lately.
+    var examinationCost: UInt64 = 15_000
 
     /// After so many missed ticks the stop takes as long as it must.
     static let missedMax = 5
     /// Looks before the stop, as long as each leaves less than the one before.
     static let looksMax = 8
+    /// A stop in which the looking would take longer, in nanoseconds, ends at once, and there is another round of looks before the next;
+    /// so many rounds at most.
+    static let stallWanted: UInt64 = 5_000_000
+    static let roundsMax = 5
     /// So little may be left for the stop.
     static let littleEnough = 16
 

@@ -201,6 +201,11 @@ final class CaptureSession: Sendable {
 
     /// The directory was compared with the log, all of it: remembers, and tells the head, that the log is exact from its end on.
     func settle(_ outcome: Reconciler.Outcome) throws(AsofError) {
+        // The comparison is over, and nothing like it comes again in this life.
+        defer {
+            known?.forgetCached()
+            ProcessMemory.giveBack()
+        }
         if journal.end.lsn == .zero {
             // An empty directory: its first state needs a transaction to stand on.
             let status: FileStatus

@@ -26,6 +26,14 @@ package final class ObjectReader: Sendable {
         tails = TwoGenerationCache(limit: 16 << 20)
     }
 
+    /// Gives memory back that will not be needed soon.
+    package func forgetCached() {
+        frames.removeAll()
+        pages.removeAll()
+        tails.removeAll()
+        decoders.withLock { $0 = [] }
+    }
+
     /// A payload frame, decoded.
     package func payload(_ object: ObjectReference, at offset: UInt64, length: UInt32) throws(AsofError) -> [UInt8] {
         try frames.value(for: FrameKey(object: object.id, offset: offset)) { () throws(AsofError) in

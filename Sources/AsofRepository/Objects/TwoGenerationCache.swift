@@ -45,6 +45,14 @@ package final class TwoGenerationCache<Key: Hashable & Sendable, Value: Sendable
         state.withLock { $0.young[key] != nil || $0.old[key] != nil || $0.inFlight.contains(key) }
     }
 
+    package func removeAll() {
+        state.withLock { state in
+            state.young = [:]
+            state.old = [:]
+            state.youngCost = 0
+        }
+    }
+
     private func fill<E: Error>(_ key: Key, _ make: () throws(E) -> (value: Value, cost: Int)) throws(E) -> Value {
         defer {
             state.withLock { _ = $0.inFlight.remove(key) }

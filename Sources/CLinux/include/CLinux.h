@@ -28,6 +28,8 @@ int asof_fstatfs_type(int descriptor, uint64_t *type);
 /// Makes the pages present and writable (MADV_POPULATE_WRITE, Linux 5.14; EINVAL before).
 int asof_populate_write(void *start, size_t length);
 void asof_start_writing(int descriptor);
+/// Gives memory that the allocator keeps for later back to the kernel (malloc_trim).
+void asof_trim_memory(void);
 
 // A file handle as bytes: its type, then the file system's part. MAX_HANDLE_SZ and 4.
 #define ASOF_HANDLE_MAX 132
