@@ -31,8 +31,9 @@ let package = Package(
         .target(name: "AsofView", dependencies: ["AsofCore", "AsofFileSystem", "AsofFormat", "AsofFrame", "AsofRepository", "AsofStore", "AsofSystem"]),
         .target(name: "AsofWeaviate", dependencies: ["AsofCore"]),
         .target(name: "AsofCapture", dependencies: ["AsofCore", "AsofFileSystem", "AsofFormat", "AsofFrame", "AsofRepository", "AsofStore", "AsofSystem", "AsofView", "AsofWeaviate", "CLinux"]),
+        .target(name: "AsofOverlay", dependencies: ["AsofCapture", "AsofCore", "AsofFileSystem", "AsofFormat", "AsofRepository", "AsofSystem", "AsofView", "CLinux"]),
         .target(name: "AsofFuse", dependencies: ["AsofCore", "AsofFileSystem", "AsofSystem", "CFuse3", "CLinux"]),
-        .target(name: "AsofCommands", dependencies: ["AsofCapture", "AsofCommandLine", "AsofCore", "AsofFileSystem", "AsofFormat", "AsofFrame", "AsofFuse", "AsofRepository", "AsofStore", "AsofSystem", "AsofView", "CLinux"]),
+        .target(name: "AsofCommands", dependencies: ["AsofCapture", "AsofCommandLine", "AsofCore", "AsofFileSystem", "AsofFormat", "AsofFrame", "AsofFuse", "AsofOverlay", "AsofRepository", "AsofStore", "AsofSystem", "AsofView", "CLinux"]),
         .executableTarget(name: "asof", dependencies: ["AsofCommands"]),
 
         .target(name: "AsofTestSupport", dependencies: ["AsofCore", "AsofFileSystem", "AsofFormat", "AsofFrame", "AsofFuse", "AsofRepository", "AsofStore", "AsofSystem", "AsofView", "CLinux"]),
@@ -40,6 +41,7 @@ let package = Package(
         .executableTarget(name: "asof-mutations", dependencies: ["AsofTestSupport"]),
 
         .testTarget(name: "AsofCaptureTests", dependencies: ["AsofCapture", "AsofCommands", "AsofCore", "AsofFileSystem", "AsofFormat", "AsofFrame", "AsofRepository", "AsofStore", "AsofSystem", "AsofTestSupport", "AsofView", "AsofWeaviate"]),
+        .testTarget(name: "AsofOverlayTests", dependencies: ["AsofCapture", "AsofCore", "AsofFileSystem", "AsofFrame", "AsofOverlay", "AsofRepository", "AsofStore", "AsofSystem", "AsofTestSupport", "AsofView"]),
         .testTarget(name: "AsofFormatTests", dependencies: ["AsofCore", "AsofFormat", "AsofFrame", "AsofTestSupport"]),
         .testTarget(name: "AsofRepositoryTests", dependencies: ["AsofCore", "AsofFormat", "AsofFrame", "AsofRepository", "AsofStore", "AsofTestSupport", "AsofView"]),
         .testTarget(name: "AsofFuseTests", dependencies: ["AsofCore", "AsofFileSystem", "AsofFuse", "AsofSystem", "AsofTestSupport", "CLinux"]),

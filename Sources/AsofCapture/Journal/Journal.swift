@@ -373,6 +373,12 @@ final class Journal: Sendable {
         for file in surplus { try? SystemCall.unlink(file.path) }
     }
 
+    /// Everything before `position` is kept elsewhere, and no intent is open there.
+    func releaseSettled(before position: Position) {
+        let settled = order.withLock { $0.unsealedIntents.filter { ($0.key + 1) * UInt64(JournalFile.length) <= position } }
+        release(before: position, settled: settled)
+    }
+
     /// What an earlier life left is sealed and archived, and what it left open is remembered elsewhere: its files go.
     func forgetRecovered() {
         let files = order.withLock { order in

@@ -78,9 +78,20 @@ enum JournalCodec {
             for part in parts { bytes.append(contentsOf: try payload(part)) }
             reader = ByteReader(bytes)
         }
+        let operations = try decodeOperations(&reader)
+        return Commit(lsn: lsn, time: time, verb: verb, intents: intents, parts: parts, reference: reference, operations: operations)
+    }
+
+    /// What `encode(operations:)` made.
+    static func decode(operations bytes: [UInt8]) throws(FormatError) -> [Operation] {
+        var reader = ByteReader(bytes)
+        return try decodeOperations(&reader)
+    }
+
+    private static func decodeOperations(_ reader: inout ByteReader) throws(FormatError) -> [Operation] {
         var operations: [Operation] = []
         for _ in 0..<(try reader.count(unit: 2)) { operations.append(try decode(&reader)) }
-        return Commit(lsn: lsn, time: time, verb: verb, intents: intents, parts: parts, reference: reference, operations: operations)
+        return operations
     }
 
     /// Bytes before the copy in the body of a `kept` record: the intent's position.

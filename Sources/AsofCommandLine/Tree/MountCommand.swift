@@ -3,7 +3,7 @@ internal import AsofCore
 enum MountCommand {
     static let command = Command(
         "mount",
-        summary: "show the directory as it was, read-only",
+        summary: "show the directory as it was",
         discussion: [
             """
             With `--at`, MOUNTPOINT is the directory as it was then. Nothing is copied: files are fetched as they are read, so \
@@ -15,6 +15,11 @@ enum MountCommand {
             `2026-11-23T10:30:00Z`, `lsn-120`, `10m-ago` and `latest`.
             """,
             """
+            With `--rw` it can be changed: what differs from the past is kept in an overlay, and the past stays as it was. Without `--overlay` the \
+            changes go with the mount. With it they are kept in DIR: fsync makes them durable, and the same command mounts them again, after a crash \
+            as well. An overlay belongs to one state: `latest` and `-10m` mean, where DIR holds an overlay already, the state that it lies over.
+            """,
+            """
             The extended attributes `user.asof.time`, `user.asof.lsn` and `user.asof.timeline` of the mounted folder say which \
             state it is. Needs `/dev/fuse`, and `fusermount3` unless root runs it.
             """,
@@ -24,6 +29,8 @@ enum MountCommand {
             .value(
                 "at", "WHEN", .time, aliases: [Option.Alias("time"), Option.Alias("lsn", prefix: "lsn:", placeholder: "N")],
                 help: "The instant to show; `--lsn 120` is `--at lsn:120`."),
+            .flag("rw", help: "Let it be changed, in an overlay. Needs `--at`."),
+            .value("overlay", "DIR", .directory, help: "Keep the changes of `--rw` in DIR, unencrypted."),
             .flag("foreground", help: "Serve in this process and do not return; SIGINT or SIGTERM unmounts."),
             .toggle(
                 "allow-other", default: "on for root, else off",
@@ -39,6 +46,7 @@ enum MountCommand {
         examples: [
             Example("asof mount --at 2026-11-23T10:30:00Z /mnt/past", "The directory at that moment."),
             Example("asof mount --at -10m --owner me /mnt/past", "Ten minutes ago, readable by whoever runs this."),
+            Example("asof mount --at -10m --rw --overlay /var/tmp/try /mnt/try", "To work on; the changes stay in /var/tmp/try."),
             Example("asof mount /mnt/time && ls /mnt/time/1h-ago", "A directory of time."),
             Example("cp -a /mnt/past/classname /var/lib/rescued", "Copy a part of it out; `asof restore` writes all of it."),
         ],

@@ -2,6 +2,7 @@ internal import AsofCommandLine
 internal import AsofCore
 internal import AsofFileSystem
 internal import AsofFuse
+internal import AsofOverlay
 internal import AsofRepository
 internal import AsofStore
 internal import AsofSystem
@@ -25,6 +26,8 @@ struct ServedMount {
 
     let facts: Facts
     private let mount: FuseMount
+    /// Of a mount that can be changed.
+    private let overlay: OverlayFileSystem?
     private let registration: MountRegistry.Registration
 
     init(_ invocation: Invocation) throws(AsofError) {
@@ -40,8 +43,10 @@ struct ServedMount {
         }
         let fileSystem: any AsofFileSystem
         var facts: Facts
+        let changes = try OverlayRequest(invocation)
+        var opened: OverlayFileSystem?
         if let when = try invocation.when("at") {
-            let request = CutRequest(when.resolve(now: now))
+            let request = try changes?.request(when, now: now) ?? CutRequest(when.resolve(now: now))
             let (head, note) = try Self.head(for: request, session)
             let cut = try session.timeline.resolve(request, head: head, reader: reader)
             facts = Self.facts(mountPoint, head)
@@ -51,7 +56,8 @@ struct ServedMount {
             if request == .latest { facts.age = "\(HumanFormat.duration(nanoseconds: max(0, now.nanoseconds(since: head.capturedUntil)))) old" }
             let view = try View(cut, of: session.timeline, head: head, reader: reader)
             try view.open()
-            fileSystem = ViewFileSystem(view, presentation: presentation)
+            opened = try changes?.open(view, session, presentation)
+            fileSystem = opened ?? ViewFileSystem(view, presentation: presentation)
         } else {
             let head = try session.timeline.head()
             facts = Self.facts(mountPoint, head)
@@ -63,8 +69,9 @@ struct ServedMount {
             fileSystem: fileSystem, mountPoint: mountPoint,
             options: MountOptions(
                 allowOther: invocation.toggle("allow-other") ?? (geteuid() == 0), fileSystemName: session.repository.store.description,
-                isReadOnly: true, threads: 2))
+                isReadOnly: opened == nil, threads: 2))
         try mount.start()
+        overlay = opened
         registration = MountRegistry(stateFolder: session.stateFolder).register(mountPoint)
         self.facts = facts
     }
@@ -84,8 +91,11 @@ struct ServedMount {
         let ended = Result { () throws(AsofError) in try mount.wait() }
         isEnding.set()
         watcher?.join()
+        // What was changed is made durable before anybody is told that the mount is gone.
+        let kept = Result { () throws(AsofError) in try overlay?.stop() }
         registration.remove()
         try ended.get()
+        try kept.get()
         return 0
     }
 

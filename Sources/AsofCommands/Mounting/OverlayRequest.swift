@@ -1,0 +1,47 @@
+internal import AsofCommandLine
+internal import AsofCore
+internal import AsofFrame
+internal import AsofOverlay
+internal import AsofRepository
+internal import AsofSystem
+internal import AsofView
+
+/// What `--rw` and `--overlay` ask for.
+struct OverlayRequest {
+    /// Where the changes are kept; nil: they go with the mount.
+    private let folder: String?
+
+    /// Nil: the mount is for reading.
+    init?(_ invocation: Invocation) throws(AsofError) {
+        folder = invocation.value("overlay").map(Session.absolute)
+        guard invocation.flag("rw") else {
+            if folder != nil { throw AsofError(.usage, "--overlay is for a mount that can be changed", hint: "add --rw") }
+            return nil
+        }
+        guard invocation.value("at") != nil else {
+            throw AsofError(.usage, "--rw needs --at: one state can be changed, not all of time", hint: "`--at latest` is the newest")
+        }
+    }
+
+    /// The state that `when` means; of a time relative to now, the one that the overlay lies over already.
+    func request(_ when: When, now: Instant) throws(AsofError) -> CutRequest {
+        let request = CutRequest(when.resolve(now: now))
+        guard let folder, let found = try OverlayFolder.identity(at: folder) else { return request }
+        return switch when {
+        case .latest, .relative: .lsn(LSN(found.lsn))
+        case .instant, .lsn: request
+        }
+    }
+
+    func open(_ view: View, _ session: Session, _ presentation: ViewFileSystem.Presentation) throws(AsofError) -> OverlayFileSystem {
+        let place: OverlayFolder
+        if let folder {
+            let identity = OverlayFolder.Identity(
+                repository: session.repository.configuration.id.description, timeline: view.timeline, lsn: view.cut.lsn, time: view.cut.time)
+            place = try OverlayFolder(folder, over: identity)
+        } else {
+            place = try OverlayFolder(temporaryIn: "\(session.stateFolder)/overlays")
+        }
+        return try OverlayFileSystem(OverlayBase(view, owner: presentation.owner, report: presentation.report), place, report: presentation.report)
+    }
+}

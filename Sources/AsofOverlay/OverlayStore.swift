@@ -1,0 +1,219 @@
+internal import AsofCapture
+internal import AsofCore
+internal import AsofSystem
+internal import Glibc
+internal import Synchronization
+
+/// Where an overlay's state is kept: bytes in data files, everything as journal, all but the bytes as a checkpoint from time to time.
+///
+/// Locks, outermost first: `gate` (passed by every change, alone for a checkpoint) → the tree's state → nodes → the journal.
+final class OverlayStore: Sendable {
+    let tree: OverlayTree
+    let data: DataFiles
+    let gate = Gate()
+    private let folder: OverlayFolder
+    /// Nil: the overlay goes with the mount.
+    private let journal: ChangeJournal?
+    private let report: @Sendable (AsofError) -> Void
+
+    private struct Duty {
+        var isStopping = false
+        var isWanted = false
+        /// Why the last checkpoint failed.
+        var failure: AsofError?
+    }
+
+    private let duty = Monitor(Duty())
+    private let thread = Lock<NamedThread?>(nil)
+    /// What a gone node leaves is removed by the next checkpoint: the last one still speaks of it.
+    private let gone = Lock<Set<InodeNumber>>([])
+
+    private let bytes = Atomic<Int64>(0)
+
+    /// A checkpoint is made at this length of the journal, and changes wait for it at the other.
+    private static let journalLength = 64 << 20
+    private static let journalLengthMax = 256 << 20
+
+    init(_ folder: OverlayFolder, report: @escaping @Sendable (AsofError) -> Void) throws(AsofError) {
+        self.folder = folder
+        self.report = report
+        data = DataFiles(folder.data)
+        guard !folder.isTemporary else {
+            journal = nil
+            tree = OverlayTree(OverlayTree.State())
+            return
+        }
+        let table = try folder.table()
+        var state = table.state
+        let files = data
+        journal = try ChangeJournal(folder: "\(folder.path)/journal", checkpoint: table.lsn) { (transaction, bytes) throws(AsofError) in
+            var position = 0
+            for operation in transaction.operations {
+                if case .write(let inode, let offset, let length) = operation {
+                    let piece = UnsafeRawBufferPointer(rebasing: bytes[position..<position + length])
+                    position += length
+                    do throws(Errno) { try files.write(inode, at: offset, piece) } catch {
+                        throw AsofError(error, "cannot write to the overlay's data in \(folder.path)")
+                    }
+                }
+                state.apply(operation)
+            }
+        }
+        state.removeGone()
+        let nodes = state.nodes
+        do throws(Errno) { try data.removeAll { nodes[$0]?.covered.isEmpty == false } } catch {
+            throw AsofError(error, "cannot tidy up the overlay's data in \(folder.path)")
+        }
+        tree = OverlayTree(state)
+        bytes.store(nodes.values.reduce(0) { $0 + $1.covered.ranges.reduce(0) { $0 + $1.length } }, ordering: .relaxed)
+        // What was replayed need not be again; and from now on the journal has this life's records only.
+        try checkpoint()
+        do throws(Errno) {
+            let started = try NamedThread("asof-overlay") { [self] in run() }
+            thread.withLock { $0 = started }
+        } catch {
+            throw AsofError(error, "cannot start a thread for the overlay")
+        }
+    }
+
+    // MARK: Changes
+
+    /// Lets a change pass; waits where the journal has become too long.
+    func changing<Value>(_ body: () throws(Errno) -> Value) throws(Errno) -> Value {
+        if let journal, journal.byteCount > Self.journalLengthMax { try awaitRoom(journal) }
+        return try gate.pass(body)
+    }
+
+    private func awaitRoom(_ journal: ChangeJournal) throws(Errno) {
+        duty.withLock { $0.isWanted = true }
+        duty.broadcast()
+        duty.wait { $0.failure != nil || $0.isStopping || journal.byteCount <= Self.journalLengthMax }
+        if duty.withLock({ $0.failure != nil }) { throw Errno(ENOSPC) }
+    }
+
+    /// A change without bytes. To be called within `changing`, with everything locked that it is about; before it is done in memory.
+    func commit(_ verb: Verb, _ operations: [Operation]) throws(Errno) {
+        guard let journal else { return }
+        CrashPoint.reach("overlay.commit.before")
+        try journaling { () throws(AsofError) in try journal.commit(verb, operations) }
+        CrashPoint.reach("overlay.commit.after")
+    }
+
+    /// A write: into the data file, between its intent and its commit.
+    func write(_ node: OverlayNode, at offset: UInt64, _ bytes: UnsafeRawBufferPointer, _ operations: [Operation]) throws(Errno) {
+        guard let journal else { return try data.write(node.inode, at: offset, bytes) }
+        let range = offset..<offset + UInt64(bytes.count)
+        // Behind a durable checkpoint, bytes that were cut off must stay until it is durable that they were.
+        if !node.isCutDurable, node.cut.overlaps(range) {
+            try synchronize()
+            node.isCutDurable = true
+        }
+        // Of a node without a name nothing outlives a crash.
+        guard !node.isGone else { return try data.write(node.inode, at: offset, bytes) }
+        let intent = try journaling { () throws(AsofError) in try journal.begin(node.inode, bytes) }
+        CrashPoint.reach("overlay.write.before")
+        do throws(Errno) { try data.write(node.inode, at: offset, bytes) } catch {
+            journal.abort(intent)
+            throw error
+        }
+        CrashPoint.reach("overlay.write.after")
+        try journaling { () throws(AsofError) in try journal.commit(intent, .write, operations) }
+    }
+
+    /// Does in memory what was journaled. The node is locked.
+    func done(_ operations: [Operation], _ node: OverlayNode) {
+        let grown = operations.reduce(0) { $0 + node.apply($1) }
+        if grown != 0 { bytes.wrappingAdd(grown, ordering: .relaxed) }
+    }
+
+    /// What the overlay takes of its disk, about.
+    var bytesUsed: UInt64 { UInt64(clamping: bytes.load(ordering: .relaxed)) + UInt64(journal?.byteCount ?? 0) }
+
+    /// Everything that was answered before the call survives a power cut.
+    func synchronize() throws(Errno) {
+        guard let journal else { return }
+        try journaling { () throws(AsofError) in try journal.synchronize() }
+    }
+
+    private func journaling<Value>(_ body: () throws(AsofError) -> Value) throws(Errno) -> Value {
+        do throws(AsofError) { return try body() } catch {
+            report(error)
+            throw Errno(error.code == .unavailable ? ENOSPC : EIO)
+        }
+    }
+
+    /// Nothing leads to the node any more.
+    func discard(_ node: OverlayNode) {
+        let inode = node.inode
+        bytes.wrappingAdd(-node.covered.ranges.reduce(0) { $0 + $1.length }, ordering: .relaxed)
+        guard journal != nil else { return data.remove(inode) }
+        gone.withLock { _ = $0.insert(inode) }
+    }
+
+    // MARK: Checkpoints
+
+    /// Makes everything that was done before the call the newest checkpoint; the journal begins anew behind it.
+    func checkpoint() throws(AsofError) {
+        guard let journal else { return }
+        let (mark, table, dirty, cut, gone) = gate.alone {
+            let mark = journal.mark()
+            return tree.state.withLock { state in
+                let cut = state.nodes.values.filter { !$0.cut.isEmpty }.map { ($0, $0.cut) }
+                return (mark, OverlayTable.encode(state, lsn: mark.lsn), data.takeDirty(), cut, self.gone.withLock { $0 })
+            }
+        }
+        CrashPoint.reach("overlay.checkpoint.before")
+        do throws(Errno) {
+            try data.synchronize(dirty)
+            CrashPoint.reach("overlay.checkpoint.data")
+            try folder.replaceTable(table)
+        } catch {
+            data.putBack(dirty)
+            throw AsofError(error, "cannot make a checkpoint of the overlay in \(folder.path)")
+        }
+        CrashPoint.reach("overlay.checkpoint.table")
+        journal.forget(before: mark)
+        // The table does not speak of these bytes any more.
+        for (node, ranges) in cut {
+            node.lock.withLock { _ in
+                for range in ranges.ranges {
+                    let free = node.cut.overlapping(range)
+                    for part in free { data.free(node.inode, part) }
+                    node.cut.remove(contentsOf: range)
+                }
+            }
+        }
+        for inode in gone { data.remove(inode) }
+        self.gone.withLock { $0.subtract(gone) }
+        CrashPoint.reach("overlay.checkpoint.after")
+    }
+
+    private func run() {
+        guard let journal else { return }
+        while !duty.withLock({ $0.isStopping }) {
+            journal.prepareSpares(wait: .milliseconds(20))
+            let isDue = journal.byteCount >= Self.journalLength || duty.withLock { $0.isWanted }
+            if isDue {
+                let result = Result { () throws(AsofError) in try checkpoint() }
+                duty.withLock { duty in
+                    duty.isWanted = false
+                    duty.failure = nil
+                    if case .failure(let failure) = result {
+                        duty.failure = failure
+                        report(failure)
+                    }
+                }
+                duty.broadcast()
+            }
+            duty.wait(timeout: .milliseconds(duty.withLock { $0.failure != nil } ? 1000 : 50)) { $0.isStopping || $0.isWanted }
+        }
+    }
+
+    /// Ends it; to be called when no change can come any more. What it holds is durable, or gone with it.
+    func stop() throws(AsofError) {
+        duty.withLock { $0.isStopping = true }
+        duty.broadcast()
+        thread.withLock { $0 }?.join()
+        if folder.isTemporary { folder.removeTemporary() } else { try checkpoint() }
+    }
+}
