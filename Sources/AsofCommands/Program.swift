@@ -55,6 +55,8 @@ public enum Program {
         case ["status"]: try StatusVerb.run(invocation)
         case ["log"]: try LogVerb.run(invocation)
         case ["restore"], ["backup", "restore"]: return try RestoreVerb.run(invocation)
+        case ["diff"]: try DiffVerb.run(invocation)
+        case ["promote"]: return try PromoteVerb.run(invocation)
         case ["backup", "create"]: try BackupCreateVerb.run(invocation)
         case ["backup", "list"]: try BackupListVerb.run(invocation)
         default: throw AsofError(.usage, "asof \(invocation.path.joined(separator: " ")) is not a command", hint: "`asof --help` lists them")

@@ -13,6 +13,7 @@ enum StatusVerb {
             var process: Int32
             var time: String?
             var lsn: String?
+            var overlay: String?
         }
 
         var repository: String
@@ -99,20 +100,18 @@ enum StatusVerb {
     }
 
     private static func mount(_ given: String, _ registry: MountRegistry, _ invocation: Invocation) throws(AsofError) {
-        let path = try RecordVerb.realPath(Session.absolute(given))
-        guard let entry = registry.entries().first(where: { $0.mountPoint == path }) else {
-            throw AsofError(.failure, "no asof mount of this host is at \(path)", hint: "`asof status` lists them")
-        }
-        let described = describe(entry)
+        let described = describe(try registry.mount(at: given))
         if invocation.flag("json") { return try Console.json(described) }
-        Console.line("\(path): process \(described.process)")
-        if let time = described.time, let lsn = described.lsn { Console.line("the directory as of \(time) (lsn:\(lsn)), read-only") }
+        Console.line("\(described.mountPoint): process \(described.process)")
+        if let time = described.time, let lsn = described.lsn {
+            Console.line("the directory as of \(time) (lsn:\(lsn)), \(described.overlay.map { "with changes in \($0)" } ?? "read-only")")
+        }
     }
 
     private static func describe(_ entry: MountRegistry.Entry) -> Answer.Mount {
         Answer.Mount(
             mountPoint: entry.mountPoint, process: entry.process, time: attribute("time", entry.mountPoint),
-            lsn: attribute("lsn", entry.mountPoint))
+            lsn: attribute("lsn", entry.mountPoint), overlay: entry.overlay)
     }
 
     private static func attribute(_ name: String, _ path: String) -> String? {

@@ -13,16 +13,23 @@ package final class OverlayFileSystem: AsofFileSystem {
     let store: OverlayStore
     var tree: OverlayTree { store.tree }
     private let folder: OverlayFolder
+    private let control: OverlayControl
 
     /// Opens what the folder holds. `report`: what a client only sees as EIO or ENOSPC.
     package init(_ base: OverlayBase, _ folder: OverlayFolder, report: @escaping @Sendable (AsofError) -> Void) throws(AsofError) {
         self.base = base
         self.folder = folder
         store = try OverlayStore(folder, report: report)
+        control = try OverlayControl(store, folder)
     }
 
+    package var place: String { folder.path }
+
     /// Ends it after the mount is gone.
-    package func stop() throws(AsofError) { try store.stop() }
+    package func stop() throws(AsofError) {
+        control.stop()
+        try store.stop()
+    }
 
     // MARK: Nodes
 

@@ -8,7 +8,8 @@ internal import Glibc
 ///
 ///     overlay.json   which view it lies over        table      the newest checkpoint
 ///     lock           held while it is mounted       journal/   what came behind it
-///                                                   data/      bytes, a sparse file for each changed file
+///     control        for `asof diff` and `promote`     data/      bytes, a sparse file for each changed file
+///     promotion      where it is promoted to
 package final class OverlayFolder: Sendable {
     /// The view that an overlay lies over.
     package struct Identity: Codable, Hashable, Sendable {
@@ -67,13 +68,15 @@ package final class OverlayFolder: Sendable {
     }
 
     /// An overlay for as long as a mount lasts, in a folder of its own below `parent`.
-    package init(temporaryIn parent: String) throws(AsofError) {
+    package init(temporaryIn parent: String, over identity: Identity) throws(AsofError) {
         isTemporary = true
+        let json = try JSONText.encode(identity)
         do throws(Errno) {
             try Durable.makeDirectories(parent)
             Self.removeAbandoned(in: parent)
             path = "\(parent)/\(getpid())-\(SystemClock.bootNanoseconds())"
             try SystemCall.makeDirectory(path, mode: 0o700)
+            try Durable.replace(inDirectory: path, "overlay.json", json)
         } catch { throw AsofError(error, "cannot make a folder for the changes in \(parent)") }
         (lock, data) = try Self.open(path)
     }
@@ -94,7 +97,7 @@ package final class OverlayFolder: Sendable {
             let reader = try DirectoryReader(path)
             while let entry = try reader.next() {
                 // What an attempt that ended in the middle left.
-                let isOurs = ["lock", "data", "journal"].contains(entry.name.description) || entry.name.description.hasPrefix(".asof-")
+                let isOurs = ["lock", "data", "journal", "control"].contains(entry.name.description) || entry.name.description.hasPrefix(".asof-")
                 if !isOurs { throw Errno(ENOTEMPTY) }
             }
         } catch {
@@ -135,7 +138,7 @@ package final class OverlayFolder: Sendable {
             }
             try? SystemCall.removeDirectory("\(path)/\(folder)")
         }
-        for name in ["table", "lock"] { try? SystemCall.unlink("\(path)/\(name)") }
+        for name in ["overlay.json", "table", "lock", "control", OverlayPromotion.name] { try? SystemCall.unlink("\(path)/\(name)") }
         try? SystemCall.removeDirectory(path)
     }
 
@@ -143,7 +146,7 @@ package final class OverlayFolder: Sendable {
     func replaceTable(_ bytes: [UInt8]) throws(Errno) { try Durable.replace(inDirectory: path, OverlayTable.name, bytes) }
 
     /// The newest checkpoint; an empty one where none was made yet.
-    func table() throws(AsofError) -> OverlayTable {
+    static func table(at path: String) throws(AsofError) -> OverlayTable {
         let bytes: [UInt8]
         do throws(Errno) { bytes = try SystemCall.readAll(path: "\(path)/\(OverlayTable.name)") } catch {
             if error.rawValue == ENOENT { return OverlayTable() }
@@ -155,4 +158,36 @@ package final class OverlayFolder: Sendable {
                 hint: "the changes in this overlay cannot be mounted; the view without them can")
         }
     }
+
+    // MARK: Being promoted
+
+    /// Where the overlay is promoted to; nil: nobody has begun.
+    package static func promotion(at path: String) throws(AsofError) -> OverlayPromotion? {
+        let bytes: [UInt8]
+        do throws(Errno) { bytes = try SystemCall.readAll(path: "\(path)/\(OverlayPromotion.name)", limit: 65_536) } catch {
+            if error.rawValue == ENOENT { return nil }
+            throw AsofError(error, "cannot read \(path)/\(OverlayPromotion.name)")
+        }
+        return try JSONText.decode(OverlayPromotion.self, bytes, name: "\(path)/\(OverlayPromotion.name)")
+    }
+
+    package static func save(_ promotion: OverlayPromotion, at path: String) throws(AsofError) {
+        let bytes = try JSONText.encode(promotion)
+        do throws(Errno) { try Durable.replace(inDirectory: path, OverlayPromotion.name, bytes) } catch {
+            throw AsofError(error, "cannot write \(path)/\(OverlayPromotion.name)")
+        }
+    }
+}
+
+/// That an overlay becomes a plain directory: the file `promotion` in its folder.
+package struct OverlayPromotion: Codable, Sendable {
+    package var target: String
+    /// Nothing changes in the overlay any more: its last state is what goes to the target.
+    package var isFrozen = false
+    /// The target is there.
+    package var isDone = false
+
+    package init(target: String) { self.target = target }
+
+    static let name = "promotion"
 }

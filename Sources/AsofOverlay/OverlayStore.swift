@@ -29,6 +29,8 @@ final class OverlayStore: Sendable {
     private let gone = Lock<Set<InodeNumber>>([])
 
     private let bytes = Atomic<Int64>(0)
+    /// It is being promoted: changes are refused.
+    private let frozen = Atomic<Bool>(false)
 
     /// A checkpoint is made at this length of the journal, and changes wait for it at the other.
     private static let journalLength = 64 << 20
@@ -38,12 +40,13 @@ final class OverlayStore: Sendable {
         self.folder = folder
         self.report = report
         data = DataFiles(folder.data)
+        if try OverlayFolder.promotion(at: folder.path)?.isFrozen == true { frozen.store(true, ordering: .relaxed) }
         guard !folder.isTemporary else {
             journal = nil
             tree = OverlayTree(OverlayTree.State())
             return
         }
-        let table = try folder.table()
+        let table = try OverlayFolder.table(at: folder.path)
         var state = table.state
         let files = data
         journal = try ChangeJournal(folder: "\(folder.path)/journal", checkpoint: table.lsn) { (transaction, bytes) throws(AsofError) in
@@ -81,8 +84,14 @@ final class OverlayStore: Sendable {
     /// Lets a change pass; waits where the journal has become too long.
     func changing<Value>(_ body: () throws(Errno) -> Value) throws(Errno) -> Value {
         if let journal, journal.byteCount > Self.journalLengthMax { try awaitRoom(journal) }
-        return try gate.pass(body)
+        return try gate.pass { () throws(Errno) in
+            guard !frozen.load(ordering: .relaxed) else { throw Errno(EROFS) }
+            return try body()
+        }
     }
+
+    /// Refuses all changes from now on.
+    func freeze() { gate.alone { frozen.store(true, ordering: .relaxed) } }
 
     private func awaitRoom(_ journal: ChangeJournal) throws(Errno) {
         duty.withLock { $0.isWanted = true }
@@ -154,7 +163,7 @@ final class OverlayStore: Sendable {
 
     /// Makes everything that was done before the call the newest checkpoint; the journal begins anew behind it.
     func checkpoint() throws(AsofError) {
-        guard let journal else { return }
+        guard let journal else { return try writeTable() }
         let (mark, table, dirty, cut, gone) = gate.alone {
             let mark = journal.mark()
             return tree.state.withLock { state in
@@ -186,6 +195,12 @@ final class OverlayStore: Sendable {
         for inode in gone { data.remove(inode) }
         self.gone.withLock { $0.subtract(gone) }
         CrashPoint.reach("overlay.checkpoint.after")
+    }
+
+    /// Of an overlay that goes with its mount: for others to read.
+    private func writeTable() throws(AsofError) {
+        let table = gate.alone { tree.state.withLock { OverlayTable.encode($0, lsn: .zero) } }
+        do throws(Errno) { try folder.replaceTable(table) } catch { throw AsofError(error, "cannot write what was changed to \(folder.path)") }
     }
 
     private func run() {

@@ -32,7 +32,7 @@ final class OverlayTree: Sendable {
         mutating func dropIfUnused(_ inode: InodeNumber) -> OverlayNode? {
             guard held[inode] == nil, let node = nodes[inode], node.isGone else { return nil }
             nodes[inode] = nil
-            entries[inode] = nil
+            forgetEntries(of: node)
             return node
         }
 
@@ -52,9 +52,12 @@ final class OverlayTree: Sendable {
         mutating func removeGone() {
             for (inode, node) in nodes where node.isGone {
                 nodes[inode] = nil
-                entries[inode] = nil
+                forgetEntries(of: node)
             }
         }
+
+        /// What was once in a folder of the view is kept: it says where things stood there that are elsewhere now.
+        private mutating func forgetEntries(of node: OverlayNode) { if !node.isInView { entries[node.inode] = nil } }
     }
 
     /// Numbers of what was made here begin far above those of any view, and well below the 48 bits that a node number has for them.

@@ -42,12 +42,8 @@ final class OverlayFixture {
     /// An overlay, kept below the fixture's folder; nil: one that goes with its mount.
     func overlay(_ name: String?) throws -> OverlayFileSystem {
         let view = try view()
-        let place = if let name {
-            try OverlayFolder(
-                folder.path(name), over: OverlayFolder.Identity(repository: "r", timeline: view.timeline, lsn: view.cut.lsn, time: view.cut.time))
-        } else {
-            try OverlayFolder(temporaryIn: folder.path("temporary"))
-        }
+        let identity = OverlayFolder.Identity(repository: "r", timeline: view.timeline, lsn: view.cut.lsn, time: view.cut.time)
+        let place = if let name { try OverlayFolder(folder.path(name), over: identity) } else { try OverlayFolder(temporaryIn: folder.path("temporary"), over: identity) }
         let report: @Sendable (AsofError) -> Void = { Issue.record("\($0)") }
         return try OverlayFileSystem(OverlayBase(view, owner: nil, report: report), place, report: report)
     }

@@ -332,7 +332,7 @@ def points(given):
     if not names:
         raise SystemExit("asof names no crash points")
     # follow_crashes.py and restore_instants.py visit those.
-    return [name for name in names if not name.startswith(("follow.", "restore."))]
+    return [name for name in names if not name.startswith(("follow.", "overlay.", "promote.", "restore."))]
 
 
 if __name__ == "__main__":

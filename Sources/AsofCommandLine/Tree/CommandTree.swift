@@ -12,7 +12,7 @@ package enum CommandTree {
         ],
         options: GlobalOptions.all,
         subcommands: [
-            InitCommand.command, FollowCommand.command, RecordCommand.command, MountCommand.command, UnmountCommand.command, RestoreCommand.command,
+            InitCommand.command, FollowCommand.command, RecordCommand.command, MountCommand.command, UnmountCommand.command, RestoreCommand.command, DiffCommand.command, PromoteCommand.command,
             WindowCommand.command, StatusCommand.command, CheckCommand.command, LogCommand.command, BackupCommands.group, ProgramCommands.help, ProgramCommands.version,
             ProgramCommands.completions, InternalCommands.serve, InternalCommands.crashPoints,
         ],
@@ -27,7 +27,6 @@ package enum CommandTree {
         ],
         sections: [TimesSection.section, TimesSection.quantities, ExitCodes.all],
         explained: [
-            "promote": "restore the instant: asof restore --at WHEN --to DIR",
             "start": "restore the instant and start the server on it: asof restore --at WHEN --to DIR",
             "verify": "asof mount checks every frame it reads; asof window shows what is there",
             "snapshot": "every instant is kept; asof backup create --type base makes older ones quicker to open",

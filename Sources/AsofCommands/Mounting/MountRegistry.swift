@@ -9,6 +9,8 @@ struct MountRegistry {
         var mountPoint: String
         var process: Int32
         var started: UInt64
+        /// The folder of the overlay of a mount that can be changed.
+        var overlay: String?
     }
 
     struct Registration: Sendable {
@@ -21,9 +23,9 @@ struct MountRegistry {
     init(stateFolder: String) { folder = "\(stateFolder)/mounts" }
 
     /// Remembers that this process serves `mountPoint`. Only a convenience: failing is no error.
-    func register(_ mountPoint: String) -> Registration {
+    func register(_ mountPoint: String, overlay: String? = nil) -> Registration {
         guard let identity = try? ProcessIdentity.current(), (try? Durable.makeDirectories(folder)) != nil,
-            let bytes = try? JSONText.encode(Entry(mountPoint: mountPoint, process: identity.pid, started: identity.startTicks)),
+            let bytes = try? JSONText.encode(Entry(mountPoint: mountPoint, process: identity.pid, started: identity.startTicks, overlay: overlay)),
             (try? Durable.replace(inDirectory: folder, "\(identity.pid)", bytes)) != nil
         else { return Registration(path: nil) }
         return Registration(path: "\(folder)/\(identity.pid)")
@@ -41,6 +43,24 @@ struct MountRegistry {
             if isAlive(entry) { result.append(entry) } else { try? SystemCall.unlink(path) }
         }
         return result
+    }
+
+    /// The mount at a path that was given.
+    func mount(at given: String) throws(AsofError) -> Entry {
+        let path = try RecordVerb.realPath(Session.absolute(given))
+        guard let entry = entries().first(where: { $0.mountPoint == path }) else {
+            throw AsofError(.failure, "no asof mount of this host is at \(path)", hint: "`asof status` lists them")
+        }
+        return entry
+    }
+
+    /// The overlay's folder of the mount at a path that was given.
+    func overlay(at given: String) throws(AsofError) -> String {
+        let entry = try mount(at: given)
+        guard let overlay = entry.overlay else {
+            throw AsofError(.failure, "the mount at \(entry.mountPoint) cannot be changed, so nothing is different there", hint: "mount with --rw")
+        }
+        return overlay
     }
 
     func isAlive(_ entry: Entry) -> Bool { (try? ProcessIdentity.of(entry.process))?.startTicks == entry.started }

@@ -34,14 +34,9 @@ struct OverlayRequest {
     }
 
     func open(_ view: View, _ session: Session, _ presentation: ViewFileSystem.Presentation) throws(AsofError) -> OverlayFileSystem {
-        let place: OverlayFolder
-        if let folder {
-            let identity = OverlayFolder.Identity(
-                repository: session.repository.configuration.id.description, timeline: view.timeline, lsn: view.cut.lsn, time: view.cut.time)
-            place = try OverlayFolder(folder, over: identity)
-        } else {
-            place = try OverlayFolder(temporaryIn: "\(session.stateFolder)/overlays")
-        }
+        let identity = OverlayFolder.Identity(
+            repository: session.repository.configuration.id.description, timeline: view.timeline, lsn: view.cut.lsn, time: view.cut.time)
+        let place = if let folder { try OverlayFolder(folder, over: identity) } else { try OverlayFolder(temporaryIn: "\(session.stateFolder)/overlays", over: identity) }
         return try OverlayFileSystem(OverlayBase(view, owner: presentation.owner, report: presentation.report), place, report: presentation.report)
     }
 }

@@ -72,7 +72,7 @@ struct ServedMount {
                 isReadOnly: opened == nil, threads: 2))
         try mount.start()
         overlay = opened
-        registration = MountRegistry(stateFolder: session.stateFolder).register(mountPoint)
+        registration = MountRegistry(stateFolder: session.stateFolder).register(mountPoint, overlay: opened?.place)
         self.facts = facts
     }
 

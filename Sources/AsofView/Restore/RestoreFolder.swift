@@ -27,6 +27,9 @@ package final class RestoreFolder: Sendable {
 
     package static func path(for target: String, repository: String) -> String { target + marker + repository.prefix(8) }
 
+    /// Where a mount is promoted to `target`: no restore, which knows nothing of what was changed there, goes on with it.
+    package static func promotionPath(for target: String) -> String { "\(target).asof-promoting" }
+
     /// The state of a restore that was begun; nil: it has not come as far as that.
     package static func state(at path: String) throws(AsofError) -> RestoreState? {
         let bytes: [UInt8]
@@ -87,7 +90,9 @@ package final class RestoreFolder: Sendable {
     }
 
     /// Gives the whole tree the target's name, durably, and takes the folder away. Again after a crash: goes on where that was.
-    package func switchOver() throws(AsofError) {
+    ///
+    /// `leftovers`: names of further files in the folder that go with it.
+    package func switchOver(leftovers: [String] = []) throws(AsofError) {
         let parent = Self.split(target).parent
         do throws(Errno) {
             CrashPoint.reach("restore.switch.before")
@@ -107,6 +112,7 @@ package final class RestoreFolder: Sendable {
         }
         CrashPoint.reach("restore.switch.synced")
         do throws(Errno) {
+            for name in leftovers { try? SystemCall.unlink(at: folder.unmanaged, name) }
             try? SystemCall.unlink(at: folder.unmanaged, RestoreState.fileName)
             CrashPoint.reach("restore.switch.cleared")
             try SystemCall.removeDirectory(path)

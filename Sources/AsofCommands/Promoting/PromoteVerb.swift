@@ -1,0 +1,131 @@
+internal import AsofCommandLine
+internal import AsofCore
+internal import AsofFrame
+internal import AsofOverlay
+internal import AsofRepository
+internal import AsofSystem
+internal import AsofView
+internal import Glibc
+
+/// `asof promote`: writes the past below a mount, then what was changed there, then gives the tree its name.
+enum PromoteVerb {
+    private struct Answer: Encodable {
+        var directory: String
+        var lsn: UInt64
+        /// `begun`: the past is being written; `ready`: only changes are left; `done`.
+        var stage: String
+        var files: UInt64
+        var bytes: UInt64
+    }
+
+    static func run(_ invocation: Invocation) throws(AsofError) -> Int32 {
+        let signals: SignalWaiter
+        do throws(Errno) { signals = try SignalWaiter(blocking: [SIGINT, SIGTERM, SIGHUP]) } catch { throw AsofError(error, "cannot block signals") }
+        let mounted = try MountedOverlay(invocation)
+        var promotion = try promotion(of: mounted, invocation)
+        if invocation.flag("status") {
+            try say(promotion, mounted, invocation)
+            return 0
+        }
+        if promotion.isDone {
+            throw AsofError(.failure, "this mount was promoted to \(promotion.target) already", hint: "asof umount takes the mount away")
+        }
+        let session = try Session(invocation)
+        try RestorePlace.check(promotion.target, session, invocation)
+        let path = RestoreFolder.promotionPath(for: promotion.target)
+        let isBegun = try RestoreFolder.state(at: path) != nil
+        if !isBegun || (try? SystemCall.status("\(path)/tree")) != nil { try RestorePlace.requireFree(promotion.target) }
+        if invocation.flag("dry-run") {
+            try DryRun.say("promote the mount to \(promotion.target)", with: ["directory": promotion.target], invocation)
+            return 0
+        }
+        try OverlayFolder.save(promotion, at: mounted.folder)
+        let folder = try RestoreFolder(
+            at: path, target: promotion.target,
+            new: RestoreState(
+                repository: mounted.repository.configuration.id.description, timeline: mounted.view.timeline, lsn: mounted.view.cut.lsn, asked: "promote"))
+        guard folder.known.lsn == mounted.view.cut.lsn.rawValue, folder.known.repository == mounted.repository.configuration.id.description else {
+            throw AsofError(.failure, "\(path) holds the promotion of another state", hint: "remove that folder, or take another --to")
+        }
+        try hydrate(mounted, folder, promotion, invocation, signals)
+        guard invocation.flag("finalize") else {
+            try say(promotion, mounted, invocation)
+            return 0
+        }
+        promotion.isFrozen = true
+        try OverlayFolder.save(promotion, at: mounted.folder)
+        CrashPoint.reach("promote.frozen.before")
+        try OverlayControl.freeze(mounted.folder)
+        CrashPoint.reach("promote.frozen.after")
+        try Promotion(try mounted.contents(), over: mounted.view, in: path).run()
+        try folder.switchOver(leftovers: Promotion.leftovers)
+        promotion.isDone = true
+        try OverlayFolder.save(promotion, at: mounted.folder)
+        try say(promotion, mounted, invocation)
+        return 0
+    }
+
+    /// The one that was begun, or a new one.
+    private static func promotion(of mounted: MountedOverlay, _ invocation: Invocation) throws(AsofError) -> OverlayPromotion {
+        let begun = try OverlayFolder.promotion(at: mounted.folder)
+        guard let given = invocation.value("to") else {
+            guard let begun else { throw AsofError(.usage, "nothing says where the mount is to be promoted to", hint: "give --to DIR") }
+            return begun
+        }
+        let target = try RestorePlace.resolve(given)
+        guard let begun, begun.target != target else { return begun ?? OverlayPromotion(target: target) }
+        guard !begun.isFrozen else {
+            throw AsofError(.failure, "this mount is being promoted to \(begun.target)", hint: "finish that one: asof promote MOUNTPOINT --finalize")
+        }
+        return OverlayPromotion(target: target)
+    }
+
+    private static func hydrate(
+        _ mounted: MountedOverlay, _ folder: RestoreFolder, _ promotion: OverlayPromotion, _ invocation: Invocation, _ signals: SignalWaiter
+    ) throws(AsofError) {
+        guard !folder.known.isWhole else { return }
+        let progress = RestoreProgress()
+        let shown = RestoreDisplay(isQuiet: invocation.flag("quiet"))
+        var options = Restore.Options()
+        options.jobs = invocation.count("jobs") ?? min(8, max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
+        options.rate = try invocation.size("limit")
+        let outcome = Lock<Result<Void, AsofError>?>(nil)
+        let worker: NamedThread
+        do throws(Errno) {
+            worker = try NamedThread("asof-promote") { [options] in
+                let result = Result { () throws(AsofError) in
+                    let survey = try RestoreSurvey(
+                        mounted.view, from: folder.known.done, blockSize: max(512, try RestorePlace.space(at: promotion.target).fragmentSize), progress: progress)
+                    try RestorePlace.requireSpace(for: survey, at: promotion.target)
+                    shown.expect(survey.bytes)
+                    try Restore(mounted.view, repository: mounted.repository, folder: folder, options: options, progress: progress).run()
+                }
+                outcome.withLock { $0 = result }
+            }
+        } catch {
+            throw AsofError(error, "cannot start a thread")
+        }
+        while outcome.withLock({ $0 == nil }) {
+            if (try? signals.wait(timeout: .milliseconds(50))) != nil { progress.stop() }
+            shown.update(progress)
+        }
+        worker.join()
+        shown.end()
+        try outcome.withLock { $0 }?.get()
+    }
+
+    private static func say(_ promotion: OverlayPromotion, _ mounted: MountedOverlay, _ invocation: Invocation) throws(AsofError) {
+        let state = try RestoreFolder.state(at: RestoreFolder.promotionPath(for: promotion.target))
+        let stage = promotion.isDone ? "done" : state?.isWhole == true ? "ready" : "begun"
+        let answer = Answer(directory: promotion.target, lsn: mounted.view.cut.lsn.rawValue, stage: stage, files: state?.files ?? 0, bytes: state?.bytes ?? 0)
+        if invocation.flag("json") { return try Console.json(answer) }
+        switch stage {
+        case "done": Console.line("\(promotion.target): the mount's last state, as a plain directory; the mount cannot be changed any more")
+        case "ready":
+            let changes = try mounted.contents().differences(from: mounted.view).count
+            Console.line("the past is written for \(promotion.target): \(HumanFormat.count(answer.files)) files, \(HumanFormat.bytes(answer.bytes)); \(HumanFormat.count(UInt64(changes))) changes are left")
+            Console.line("stop the server on the mount, then: asof promote \(ShellWord.quoted(try invocation.argument("MOUNTPOINT"))) --finalize")
+        default: Console.line("the past is being written for \(promotion.target): \(HumanFormat.count(answer.files)) files, \(HumanFormat.bytes(answer.bytes)) until now")
+        }
+    }
+}

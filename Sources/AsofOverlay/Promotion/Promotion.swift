@@ -1,0 +1,223 @@
+package import AsofCore
+package import AsofView
+internal import AsofSystem
+internal import Glibc
+
+/// Makes a restored tree out of the view into what the overlay over it shows. The overlay is frozen: each attempt is about the same state.
+///
+/// A crash leaves it so that it can be done again. First everything leaves its place that is not where it was (`limbo/INODE`, folders after what
+/// was in them), then, noted by `departed`, everything goes to where it is now, then contents and attributes.
+package struct Promotion {
+    private let contents: OverlayContents
+    private let view: View
+    private let folder: String
+    private let tree: String
+    private let data: DataFiles
+    private let isRoot = geteuid() == 0
+
+    /// `folder`: that of the restore, with the tree of the view in it.
+    package init(_ contents: OverlayContents, over view: View, in folder: String) throws(AsofError) {
+        self.contents = contents
+        self.view = view
+        self.folder = folder
+        tree = "\(folder)/tree"
+        do throws(Errno) {
+            data = DataFiles(SharedDescriptor(try SystemCall.open("\(contents.folder)/data", O_RDONLY | O_DIRECTORY)))
+        } catch {
+            throw AsofError(error, "cannot read the overlay's data in \(contents.folder)")
+        }
+    }
+
+    /// Files in the restore's folder that are this one's: they go with it.
+    private static let note = "departed"
+    private static let finished = "promoted"
+    package static let leftovers = [note, finished]
+
+    package func run() throws(AsofError) {
+        guard !isNoted(Self.finished) else { return }
+        let root = try making("open", tree) { () throws(Errno) in SharedDescriptor(try SystemCall.open(tree, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)) }
+        let limbo = "\(folder)/limbo"
+        try making("make", limbo) { () throws(Errno) in
+            do throws(Errno) { try SystemCall.makeDirectory(limbo, mode: 0o700) } catch { if error.rawValue != EEXIST { throw error } }
+        }
+        if !isNoted(Self.note) {
+            for departure in try contents.departures(from: view) { try depart(departure) }
+            try sync(root)
+            CrashPoint.reach("promote.departed.before")
+            try make(note: Self.note)
+        }
+        CrashPoint.reach("promote.departed.after")
+        let places = try contents.places(over: view)
+        try arrive(places)
+        CrashPoint.reach("promote.arrived")
+        var done: Set<InodeNumber> = []
+        for place in places where done.insert(place.inode).inserted {
+            if let node = contents.state.nodes[place.inode], !node.attributes.isDirectory { try fill(node, place.path) }
+        }
+        CrashPoint.reach("promote.filled")
+        try making("remove", limbo) { () throws(Errno) in try Self.removeTree(limbo) }
+        // Each after what is in it: making that changed its times.
+        for place in places.reversed() {
+            if let node = contents.state.nodes[place.inode], node.attributes.isDirectory { try dress(node, place.path) }
+        }
+        if let node = contents.state.nodes[.root] { try dress(node, []) }
+        try sync(root)
+        CrashPoint.reach("promote.finished.before")
+        try make(note: Self.finished)
+    }
+
+    // MARK: Names
+
+    private func at(_ path: [UInt8]) -> [UInt8] { path.isEmpty ? Array(tree.utf8) : Array(tree.utf8) + [0x2F] + path }
+    private func limbo(_ inode: InodeNumber) -> [UInt8] { Array("\(folder)/limbo/\(inode)".utf8) }
+    private func isThere(_ path: [UInt8]) -> Bool { (try? SystemCall.status(path, following: false)) != nil }
+
+    private func depart(_ departure: OverlayContents.Departure) throws(AsofError) {
+        let (from, to) = (at(departure.path), limbo(departure.inode))
+        try making("move", departure.path) { () throws(Errno) in
+            // Gone from there in an earlier attempt.
+            guard isThere(from) else { return }
+            // Another name of what is there by another name already: rename(2) would do nothing.
+            if isThere(to) { return try SystemCall.unlink(from) }
+            try SystemCall.rename(at: AT_FDCWD, from, to: AT_FDCWD, to)
+        }
+    }
+
+    private func arrive(_ places: [OverlayContents.Place]) throws(AsofError) {
+        var first: [InodeNumber: [UInt8]] = [:]
+        for place in places where !place.isChanged { first[place.inode] = first[place.inode] ?? place.path }
+        for place in places where place.isChanged {
+            let (path, limbo) = (at(place.path), limbo(place.inode))
+            try making("make", place.path) { () throws(Errno) in
+                // Made by an earlier attempt.
+                if isThere(path) { return }
+                if isThere(limbo) { return try SystemCall.rename(at: AT_FDCWD, limbo, to: AT_FDCWD, path) }
+                if let other = first[place.inode] { return try SystemCall.link(at: AT_FDCWD, at(other), to: AT_FDCWD, path) }
+                guard let node = contents.state.nodes[place.inode], !node.isInView else { throw Errno(ENOENT) }
+                try make(node, path)
+            }
+            first[place.inode] = first[place.inode] ?? place.path
+        }
+    }
+
+    private func make(_ node: OverlayNode, _ path: [UInt8]) throws(Errno) {
+        switch node.attributes.kind {
+        case .directory: try SystemCall.makeDirectory(path, mode: 0o700)
+        case .symbolicLink: try SystemCall.symbolicLink(target: node.target ?? [], at: AT_FDCWD, path)
+        case .regular, nil: _ = try SystemCall.open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
+        case .fifo, .socket, .characterDevice, .blockDevice:
+            try SystemCall.makeNode(at: AT_FDCWD, path, mode: node.attributes.mode & 0o170000 | 0o600, device: node.attributes.device)
+        }
+    }
+
+    private static func removeTree(_ path: String) throws(Errno) {
+        let reader = try DirectoryReader(path)
+        while let entry = try reader.next() {
+            let below = Array(path.utf8) + [0x2F] + entry.name.bytes
+            if try SystemCall.status(below, following: false).attributes.isDirectory { try removeTree(bytes: below) } else { try SystemCall.unlink(below) }
+        }
+        try SystemCall.removeDirectory(path)
+    }
+
+    private static func removeTree(bytes path: [UInt8]) throws(Errno) {
+        let folder = SharedDescriptor(try SystemCall.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW))
+        let reader = DirectoryReader(folder)
+        while let entry = try reader.next() {
+            let below = path + [0x2F] + entry.name.bytes
+            if try SystemCall.status(below, following: false).attributes.isDirectory { try removeTree(bytes: below) } else { try SystemCall.unlink(below) }
+        }
+        try SystemCall.removeDirectory(path)
+    }
+
+    // MARK: Contents
+
+    private func fill(_ node: OverlayNode, _ path: [UInt8]) throws(AsofError) {
+        let sizeBelow = node.isInView ? try view.attributes(of: node.inode)?.size ?? 0 : 0
+        if node.attributes.isRegular, !node.covered.isEmpty || !node.erased.isEmpty || node.attributes.size != sizeBelow {
+            try making("write", path) { () throws(Errno) in
+                if !isRoot { try SystemCall.changeMode(at: AT_FDCWD, at(path), 0o600) }
+                let file = SharedDescriptor(try SystemCall.open(at(path), O_WRONLY | O_NOFOLLOW))
+                for range in node.erased.ranges { try erase(range, of: file) }
+                for range in node.covered.ranges { try copy(range, of: node.inode, to: file) }
+                try file.withRaw { raw throws(Errno) in try SystemCall.truncate(raw, to: node.attributes.size) }
+            }
+        }
+        try dress(node, path)
+    }
+
+    private func erase(_ range: Range<UInt64>, of file: SharedDescriptor) throws(Errno) {
+        try file.withRaw { raw throws(Errno) in
+            let end = min(range.upperBound, try SystemCall.status(raw).attributes.size)
+            guard range.lowerBound < end else { return }
+            // FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE; zeroes where a file system has no holes.
+            do throws(Errno) { return try SystemCall.allocate(raw, mode: 3, offset: range.lowerBound, length: end - range.lowerBound) } catch {
+                guard error.rawValue == EOPNOTSUPP else { throw error }
+            }
+            let zeroes = [UInt8](repeating: 0, count: Self.pieceLength)
+            var offset = range.lowerBound
+            while offset < end {
+                let count = Int(min(UInt64(Self.pieceLength), end - offset))
+                try SystemCall.writeFully(raw, at: offset, Array(zeroes[..<count]))
+                offset += UInt64(count)
+            }
+        }
+    }
+
+    private static let pieceLength = 1 << 20
+
+    private func copy(_ range: Range<UInt64>, of inode: InodeNumber, to file: SharedDescriptor) throws(Errno) {
+        var offset = range.lowerBound
+        var buffer = [UInt8](repeating: 0, count: min(Self.pieceLength, Int(clamping: range.upperBound - range.lowerBound)))
+        while offset < range.upperBound {
+            let count = Int(min(UInt64(buffer.count), range.upperBound - offset))
+            try buffer.withUnsafeMutableBufferPointer { bytes throws(Errno) in
+                let piece = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(bytes)[..<count])
+                try data.read(inode, at: offset, into: piece)
+                try file.withRaw { raw throws(Errno) in try SystemCall.writeFully(raw, at: offset, UnsafeRawBufferPointer(piece)) }
+            }
+            offset += UInt64(count)
+        }
+    }
+
+    // MARK: Attributes
+
+    /// The times last: everything before changes them.
+    private func dress(_ node: OverlayNode, _ path: [UInt8]) throws(AsofError) {
+        let attributes = node.attributes
+        try making("set the attributes of", path) { () throws(Errno) in
+            let opened = SharedDescriptor(try SystemCall.open(at(path), SystemCall.O_PATH | O_NOFOLLOW))
+            try opened.withRaw { raw throws(Errno) in
+                if isRoot { try SystemCall.changeOwner(raw, owner: attributes.owner, group: attributes.group) }
+                for (name, value) in node.extended where isRoot || name.bytes.starts(with: "user.".utf8) {
+                    do throws(Errno) {
+                        if let value { try SystemCall.setExtendedAttribute(raw, name, value) } else { try SystemCall.removeExtendedAttribute(raw, name) }
+                    } catch {
+                        guard value == nil, error.rawValue == ENODATA else { throw error }
+                    }
+                }
+                if attributes.kind != .symbolicLink { try SystemCall.changeMode(raw, attributes.mode) }
+                try SystemCall.setTimes(raw, accessed: .instant(attributes.modified), modified: .instant(attributes.modified))
+            }
+        }
+    }
+
+    // MARK: Steps
+
+    private func isNoted(_ name: String) -> Bool { isThere(Array("\(folder)/\(name)".utf8)) }
+
+    private func make(note name: String) throws(AsofError) {
+        try making("write", "\(folder)/\(name)") { () throws(Errno) in try Durable.replace(inDirectory: folder, name, []) }
+    }
+
+    private func sync(_ root: SharedDescriptor) throws(AsofError) {
+        try making("make durable", tree) { () throws(Errno) in try SystemCall.syncFileSystem(root.unmanaged) }
+    }
+
+    private func making<Value>(_ what: String, _ path: String, _ body: () throws(Errno) -> Value) throws(AsofError) -> Value {
+        do throws(Errno) { return try body() } catch { throw AsofError(error, "cannot \(what) \(path)") }
+    }
+
+    private func making<Value>(_ what: String, _ path: [UInt8], _ body: () throws(Errno) -> Value) throws(AsofError) -> Value {
+        try making(what, "\(tree)/\(String(decoding: path, as: UTF8.self))", body)
+    }
+}
