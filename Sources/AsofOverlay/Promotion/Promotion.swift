@@ -86,17 +86,23 @@ package struct Promotion {
     private func arrive(_ places: [OverlayContents.Place]) throws(AsofError) {
         var first: [InodeNumber: [UInt8]] = [:]
         for place in places where !place.isChanged { first[place.inode] = first[place.inode] ?? place.path }
+        // Further names of files last: the first may stand in a folder that has not arrived yet.
+        var links: [OverlayContents.Place] = []
         for place in places where place.isChanged {
             let (path, limbo) = (at(place.path), limbo(place.inode))
             try making("make", place.path) { () throws(Errno) in
                 // Made by an earlier attempt.
                 if isThere(path) { return }
                 if isThere(limbo) { return try SystemCall.rename(at: AT_FDCWD, limbo, to: AT_FDCWD, path) }
-                if let other = first[place.inode] { return try SystemCall.link(at: AT_FDCWD, at(other), to: AT_FDCWD, path) }
+                if first[place.inode] != nil { return links.append(place) }
                 guard let node = contents.state.nodes[place.inode], !node.isInView else { throw Errno(ENOENT) }
                 try make(node, path)
             }
             first[place.inode] = first[place.inode] ?? place.path
+        }
+        for place in links {
+            guard let other = first[place.inode] else { continue }
+            try making("make", place.path) { () throws(Errno) in try SystemCall.link(at: AT_FDCWD, at(other), to: AT_FDCWD, at(place.path)) }
         }
     }
 
