@@ -39,6 +39,9 @@ package final class NamedThread: Sendable {
         }
         if let thread { pthread_join(thread, nil) }
     }
+
+    /// The calling thread, and those that it makes from now on, take only the processor and the disk that others leave.
+    package static func yieldToOthers() { asof_yield_to_others() }
 }
 
 /// What a new thread needs, handed over by one retain that the thread releases.

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -13,6 +14,13 @@
 #include <unistd.h>
 
 void asof_trim_memory(void) { malloc_trim(0); }
+
+void asof_yield_to_others(void) {
+    struct sched_param none = {0};
+    sched_setscheduler(0, SCHED_IDLE, &none);
+    // IOPRIO_WHO_PROCESS, this thread; IOPRIO_CLASS_IDLE.
+    syscall(SYS_ioprio_set, 1, 0, 3 << 13);
+}
 
 int asof_set_thread_name(const char *name) {
     char cut[16];

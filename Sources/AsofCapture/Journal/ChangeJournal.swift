@@ -70,7 +70,7 @@ package final class ChangeJournal: Sendable {
     package static let fileLength = JournalFile.length
 
     /// Keeps space ready; to be called again and again by a thread that has the time. Returns after `wait` at the latest.
-    package func prepareSpares(wait: Duration) { journal.prepareSpares(wait: wait) }
+    package func prepareSpares(wait: Duration) { journal.prepareSpares(wait: wait, isBehind: false) }
 
     // MARK: The codec, for checkpoints
 

@@ -53,6 +53,7 @@ final class Journal: Sendable {
     private let order: Lock<Order>
     private let spares: Monitor<Spares>
     private let syncing: Lock<Position>
+    private let isFirstSettled = Atomic<Bool>(false)
     private let synchronized: Atomic<UInt64>
     private let synchronizing: Atomic<UInt64>
     let references: PayloadReferences
@@ -343,6 +344,9 @@ final class Journal: Sendable {
     /// The reader has gone on from `file`.
     func leave(_ file: JournalFile) { if fileCount > Self.filesMapped { file.mapping.recede() } }
 
+    /// The reader is behind by more than the files that are made ahead.
+    var isFarAhead: Bool { fileCount > Self.sparesKept }
+
     /// Files that are kept now.
     var fileCount: Int { order.withLock { $0.files.count } }
 
@@ -392,15 +396,17 @@ final class Journal: Sendable {
     /// Where this life's records begin.
     var ownStart: Position { firstOwn * UInt64(JournalFile.length) }
 
-    /// Keeps files ready; to be called again and again by a thread that has the time. Returns after `wait` at the latest.
-    func prepareSpares(wait: Duration) {
+    /// Keeps files ready; to be called again and again by a thread that has the time. Returns after `wait` at the latest. `isBehind`: nobody waits
+    /// for the log's readers, so files are made without luxury.
+    func prepareSpares(wait: Duration, isBehind: Bool) {
+        if !isFirstSettled.exchange(true, ordering: .relaxed) { try? order.withLock { $0.file }.settle() }
         guard spares.wait(timeout: wait, until: { $0.files.count < Self.sparesKept }) else { return }
         let number = spares.withLock { spares in
             spares.made += 1
             return spares.made
         }
         // A disk that is full now says so again when the file is really needed.
-        guard let made = try? JournalFile.createSpare(in: folder, number: number, isPrefaulted: fileCount <= Self.sparesKept) else { return SystemClock.sleep(wait) }
+        guard let made = try? JournalFile.createSpare(in: folder, number: number, isPrefaulted: !isBehind) else { return SystemClock.sleep(wait) }
         spares.withLock { $0.files.append(made) }
     }
 

@@ -40,8 +40,8 @@ final class JournalFile: Sendable {
         try create("\(folder)/\(name(sequence))", sequence: sequence, isPrefaulted: false)
     }
 
-    /// A file made ahead: it gets its number when it is taken. `isPrefaulted`: its pages are made present, too, so that small records do
-    /// not wait for them. That costs milliseconds of a core: a luxury for a log that is not behind.
+    /// A file made ahead: it gets its number when it is taken. `isPrefaulted`: it is settled, too, so that small records and
+    /// syncs do not wait. That costs milliseconds of a core: a luxury for a log that is not behind.
     static func createSpare(in folder: String, number: Int, isPrefaulted: Bool) throws(Errno) -> JournalFile {
         try create("\(folder)/\(sparePrefix)\(number)", sequence: 0, isPrefaulted: isPrefaulted)
     }
@@ -54,13 +54,21 @@ final class JournalFile: Sendable {
             try SystemCall.allocate(opened.raw, offset: 0, length: UInt64(length))
             let descriptor = SharedDescriptor(opened)
             let mapping = try descriptor.withRaw { raw throws(Errno) in try SharedMapping(raw, length: length) }
-            if isPrefaulted { try mapping.prefault() }
             writeHeader(mapping.base, sequence: sequence)
-            return JournalFile(sequence: sequence, path: path, mapping: mapping, descriptor: descriptor)
+            let file = JournalFile(sequence: sequence, path: path, mapping: mapping, descriptor: descriptor)
+            if isPrefaulted { try file.settle() }
+            return file
         } catch {
             try? SystemCall.unlink(path)
             throw error
         }
+    }
+
+    /// Makes the pages present, and the space on the disk written once: an fdatasync of a record then writes the record alone, where space that is
+    /// only allocated costs a commit of the file system's own log each time.
+    func settle() throws(Errno) {
+        try mapping.prefault()
+        try descriptor.withRaw { raw throws(Errno) in try SystemCall.syncData(raw) }
     }
 
     /// The same space under a new sequence number. The old content is void from the moment the header is written.

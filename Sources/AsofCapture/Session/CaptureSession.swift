@@ -158,7 +158,7 @@ final class CaptureSession: Sendable {
         suspicion = Suspicion(
             inFlight: Set(unsettled.inFlight.map { InodeNumber($0) }), changedSince: unsettled.changedSince.map(Instant.init(nanoseconds:)) ?? .distantFuture)
         try startThread("asof-spare") { [self] in
-            while !isStopping.load(ordering: .relaxed) { journal.prepareSpares(wait: .milliseconds(200)) }
+            while !isStopping.load(ordering: .relaxed) { journal.prepareSpares(wait: .milliseconds(200), isBehind: journal.isFarAhead) }
         }
         try startThread("asof-space") { [self] in
             while !isStopping.load(ordering: .relaxed) {

@@ -93,6 +93,8 @@ enum PromoteVerb {
         let worker: NamedThread
         do throws(Errno) {
             worker = try NamedThread("asof-promote") { [options] in
+                // Who reads the mount meanwhile goes first.
+                NamedThread.yieldToOthers()
                 let result = Result { () throws(AsofError) in
                     let survey = try RestoreSurvey(
                         mounted.view, from: folder.known.done, blockSize: max(512, try RestorePlace.space(at: promotion.target).fragmentSize), progress: progress)
