@@ -9,7 +9,7 @@ internal import Glibc
 ///     overlay.json   which view it lies over        table      the newest checkpoint
 ///     lock           held while it is mounted       journal/   what came behind it
 ///     control        for `asof diff` and `promote`     data/      bytes, a sparse file for each changed file
-///     promotion      where it is promoted to
+///     promotion      where it is promoted to           reserve    space for the next table on a full disk
 package final class OverlayFolder: Sendable {
     /// The view that an overlay lies over.
     package struct Identity: Codable, Hashable, Sendable {
@@ -142,8 +142,25 @@ package final class OverlayFolder: Sendable {
         try? SystemCall.removeDirectory(path)
     }
 
-    /// Makes `bytes` the table; a crash leaves the old one or the new one.
-    func replaceTable(_ bytes: [UInt8]) throws(Errno) { try Durable.replace(inDirectory: path, OverlayTable.name, bytes) }
+    /// Makes `bytes` the table; a crash leaves the old one or the new one. On a full disk it takes the space that was kept for it: without a new
+    /// table nothing that was removed is freed.
+    func replaceTable(_ bytes: [UInt8]) throws(Errno) {
+        do throws(Errno) { try Durable.replace(inDirectory: path, OverlayTable.name, bytes) } catch {
+            guard error.rawValue == ENOSPC, (try? SystemCall.unlink("\(path)/\(Self.reserve)")) != nil else { throw error }
+            try Durable.replace(inDirectory: path, OverlayTable.name, bytes)
+        }
+        if !isTemporary { keepReserve(for: bytes.count) }
+    }
+
+    private static let reserve = "reserve"
+
+    private func keepReserve(for tableLength: Int) {
+        let wanted = UInt64(tableLength) * 2 + 1 << 20
+        guard let file = try? SystemCall.open("\(path)/\(Self.reserve)", O_RDWR | O_CREAT, mode: 0o600),
+            let status = try? SystemCall.status(file.raw), status.attributes.size < wanted
+        else { return }
+        try? SystemCall.allocate(file.raw, offset: 0, length: wanted)
+    }
 
     /// The newest checkpoint; an empty one where none was made yet.
     static func table(at path: String) throws(AsofError) -> OverlayTable {

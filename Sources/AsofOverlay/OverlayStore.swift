@@ -123,6 +123,7 @@ final class OverlayStore: Sendable {
         CrashPoint.reach("overlay.write.before")
         do throws(Errno) { try data.write(node.inode, at: offset, bytes) } catch {
             journal.abort(intent)
+            noteFull(error)
             throw error
         }
         CrashPoint.reach("overlay.write.after")
@@ -146,9 +147,19 @@ final class OverlayStore: Sendable {
 
     private func journaling<Value>(_ body: () throws(AsofError) -> Value) throws(Errno) -> Value {
         do throws(AsofError) { return try body() } catch {
-            report(error)
-            throw Errno(error.code == .unavailable ? ENOSPC : EIO)
+            let seen = Errno(error.code == .unavailable ? ENOSPC : EIO)
+            // A full disk is told to whoever writes, each time.
+            if seen.rawValue != ENOSPC { report(error) }
+            noteFull(seen)
+            throw seen
         }
+    }
+
+    /// A checkpoint frees what was cut off and removed.
+    private func noteFull(_ error: Errno) {
+        guard error.rawValue == ENOSPC else { return }
+        duty.withLock { $0.isWanted = true }
+        duty.broadcast()
     }
 
     /// Nothing leads to the node any more.
@@ -209,13 +220,19 @@ final class OverlayStore: Sendable {
             journal.prepareSpares(wait: .milliseconds(20))
             let isDue = journal.byteCount >= Self.journalLength || duty.withLock { $0.isWanted }
             if isDue {
-                let result = Result { () throws(AsofError) in try checkpoint() }
+                var result = Result { () throws(AsofError) in try checkpoint() }
+                if case .failure = result {
+                    // What is kept ready for the journal may be what is missing.
+                    journal.dropSpares()
+                    result = Result { () throws(AsofError) in try checkpoint() }
+                }
                 duty.withLock { duty in
                     duty.isWanted = false
+                    let hadFailed = duty.failure != nil
                     duty.failure = nil
                     if case .failure(let failure) = result {
                         duty.failure = failure
-                        report(failure)
+                        if !hadFailed { report(failure) }
                     }
                 }
                 duty.broadcast()

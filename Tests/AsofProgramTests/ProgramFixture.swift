@@ -38,6 +38,8 @@ final class ProgramFixture {
         return own.split(separator: "/").dropLast().map { "/" + $0 }.joined() + "/asof"
     }()
 
+    func run(_ arguments: [String]) throws -> Outcome { try run(arguments, environment(folder.path("repo"))) }
+
     private func environment(_ repository: String?) -> [String] {
         ["PATH=/usr/bin:/bin:/usr/sbin:/sbin", "ASOF_STATE_DIR=\(folder.path("state"))"] + (repository.map { ["ASOF_REPO=\($0)"] } ?? [])
     }
@@ -99,11 +101,34 @@ final class ProgramFixture {
         try #require(taken.code == 0, "\(taken.error)")
     }
 
+    /// Another state, with one file more.
+    func capture(again name: String) throws {
+        try folder.write("data/\(name)", Array(name.utf8))
+        let taken = try run("follow", "--once", "--no-stop", "data")
+        try #require(taken.code == 0, "\(taken.error)")
+    }
+
+    /// The newest state's number.
+    func newest() throws -> String {
+        let window = try run("window", "--json").output
+        let number = window.components(after: "\"to\":{\"lsn\":").prefix { $0.isNumber }
+        return String(number)
+    }
+
     private func file(_ name: String) throws -> SharedDescriptor {
         SharedDescriptor(try SystemCall.open(folder.path(name), O_RDWR | O_CREAT | O_TRUNC | O_APPEND, mode: 0o600))
     }
 
     private func text(_ file: SharedDescriptor) throws -> String {
         String(decoding: try SystemCall.readAll(path: "/proc/self/fd/\(file.unmanaged)", limit: 1 << 24), as: UTF8.self)
+    }
+}
+
+extension String {
+    /// What follows the first occurrence of a text; nothing, where there is none.
+    fileprivate func components(after text: String) -> Substring {
+        var rest = self[...]
+        while !rest.isEmpty, !rest.hasPrefix(text) { rest = rest.dropFirst() }
+        return rest.dropFirst(text.count)
     }
 }

@@ -72,6 +72,9 @@ package final class ChangeJournal: Sendable {
     /// Keeps space ready; to be called again and again by a thread that has the time. Returns after `wait` at the latest.
     package func prepareSpares(wait: Duration) { journal.prepareSpares(wait: wait, isBehind: false) }
 
+    /// Gives the space that is kept ready back, for a checkpoint that finds none.
+    package func dropSpares() { journal.dropSpares() }
+
     // MARK: The codec, for checkpoints
 
     package static func encode(_ operations: [Operation]) -> [UInt8] { JournalCodec.encode(operations: operations) }

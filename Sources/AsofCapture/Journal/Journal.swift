@@ -410,6 +410,15 @@ final class Journal: Sendable {
         spares.withLock { $0.files.append(made) }
     }
 
+    /// Gives the space of files that were made ahead back.
+    func dropSpares() {
+        let files = spares.withLock { spares in
+            defer { spares.files = [] }
+            return spares.files
+        }
+        for file in files { try? SystemCall.unlink(file.path) }
+    }
+
     /// A file under a number, made ahead or now; 0: without one yet.
     private func takeSpare(_ sequence: UInt64) throws(Errno) -> JournalFile {
         let spare = spares.withLock { $0.files.popLast() }
