@@ -10,6 +10,11 @@ extension Timeline {
     /// Returns nil when the newest base is as new as that. `scratch`: a folder for the file while it is written.
     package func createBase(reader: ObjectReader, scratch: String) throws(AsofError) -> (base: SealedObject, inodes: Int)? {
         let head = try head()
+        if let parent = head.parent, head.segments.isEmpty {
+            throw AsofError(
+                .outsideWindow, "timeline \(name) has nothing of its own yet: all that it shows is of timeline \(parent.timeline)",
+                hint: "asof backup create --type base --timeline \(parent.timeline)")
+        }
         guard let first = head.first, let newest = head.segments.last else {
             throw AsofError(.outsideWindow, "timeline \(name) has no recoverable state yet", hint: "wait for the end of the first scan")
         }
@@ -24,7 +29,12 @@ extension Timeline {
             throw AsofError(.inGap, "the newest archived state is inside a gap", hint: "wait until the directory was read again")
         }
         var sources: [any IndexSource] = []
-        for layer in try layers(upTo: newest.last, head: head, reader: reader) { sources.append(layer.pages()) }
+        for layer in try layers(at: newest.last, head: head, reader: reader) {
+            switch layer {
+            case .run(let run): sources.append(run.pages())
+            case .part(let part): sources.append(try part.pages())
+            }
+        }
         let header = ObjectHeader(kind: .run, id: .random(), first: LSN(1), epoch: head.epoch)
         let sealer = repository.sealer(for: header.id)
         let builder = try BaseBuilder(
@@ -38,20 +48,6 @@ extension Timeline {
             head.bases.append(made.summary)
         }
         return (made.summary, made.inodes)
-    }
-
-    /// Newest first: the runs that, together, hold the whole directory after `lsn`, which ends a segment or a base.
-    package func layers(upTo lsn: LSN, head: Head, reader: ObjectReader) throws(AsofError) -> [RunReader] {
-        let base = head.bases.last { $0.last <= lsn }
-        var layers: [RunReader] = []
-        for segment in head.segments.reversed() where segment.last <= lsn && segment.first > (base?.last ?? .zero) {
-            let name = ObjectName.segment(self.name, first: segment.first, last: segment.last, epoch: segment.epoch)
-            layers.append(try RunReader(segment, name: name, reader: reader))
-        }
-        if let base {
-            layers.append(try RunReader(base, name: ObjectName.base(name, last: base.last, id: base.id), reader: reader))
-        }
-        return layers
     }
 
     /// Builds an object in a scratch file and puts it into the store.

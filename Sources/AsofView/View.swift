@@ -37,15 +37,12 @@ package final class View: Sendable {
         self.timeline = timeline.name
         self.reader = reader
         log = TransactionReader(timeline, head: head, reader: reader)
-        var layers: [any Layer] = []
-        var below = cut.lsn
-        if let segment = head.segments.first(where: { $0.first <= cut.lsn && cut.lsn < $0.last }) {
-            // A base can end inside what this segment holds only at its end: bases are made at segments' ends.
-            layers.append(try Self.replay(segment, upTo: cut.lsn, timeline: timeline, reader: reader))
-            below = segment.first.previous
+        layers = try timeline.layers(at: cut.lsn, head: head, reader: reader).map { layer -> any Layer in
+            switch layer {
+            case .run(let run): RunLayer(run)
+            case .part(let part): ReplayedLayer(part.changes, objects: part.objects)
+            }
         }
-        for run in try timeline.layers(upTo: below, head: head, reader: reader) { layers.append(RunLayer(run)) }
-        self.layers = layers
     }
 
     /// Reads what every use of the view begins with, the root and its names, so that damage there is told before anybody relies on it.
@@ -71,25 +68,6 @@ package final class View: Sendable {
         try log.each(from: cut.lsn, to: cut.lsn) { transaction throws(AsofError) in isExact = !transaction.verb.isFuzzy }
         exactness.withLock { $0 = isExact }
         return isExact
-    }
-
-    private static func replay(
-        _ segment: SealedObject, upTo lsn: LSN, timeline: Timeline, reader: ObjectReader
-    ) throws(AsofError) -> ReplayedLayer {
-        let name = ObjectName.segment(timeline.name, first: segment.first, last: segment.last, epoch: segment.epoch)
-        let tail = try reader.tail(of: segment, name: name)
-        let changes = ChangeSet()
-        for group in tail.groups where group.first <= lsn {
-            let table = try reader.operations(group, of: name, segment.id)
-            do throws(FormatError) {
-                let layout = try PayloadLayout(table.transactions)
-                changes.apply(
-                    table.transactions, layout: layout, frames: try table.frames(endingAt: group.tableOffset), object: 0, upTo: lsn)
-            } catch {
-                throw AsofError(.damaged, "\(name) is damaged: transactions \(group.first)-\(group.last): \(error.description)")
-            }
-        }
-        return ReplayedLayer(changes, objects: tail.objects)
     }
 
     /// Nil: there is no such inode in the directory.

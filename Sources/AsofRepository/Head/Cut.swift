@@ -34,6 +34,10 @@ extension Timeline {
         case .instant(let instant) where isUnsettled(instant, head): throw unsettled(instant.description, head)
         case .lsn(let lsn):
             guard lsn >= first.lsn, lsn <= head.last else { throw outside("transaction \(lsn)", first, head) }
+            if let parent = head.parent, lsn <= parent.lsn {
+                let owner = try owner(of: lsn, head: head)
+                return try owner.timeline.resolve(.lsn(lsn), head: owner.head, reader: reader)
+            }
             if let gap = head.gaps.first(where: { lsn > $0.after.lsn && lsn < $0.before.lsn }) { throw inGap("transaction \(lsn)", gap) }
             return try cut(lsn, head: head, reader: reader)
         case .instant(let instant):
@@ -68,7 +72,12 @@ extension Timeline {
             hint: "the exact states nearest to it are lsn:\(gap.after.lsn) before and lsn:\(gap.before.lsn) behind")
     }
 
-    private func cut(_ lsn: LSN, head: Head, reader: ObjectReader) throws(AsofError) -> Cut {
+    /// The cut after a transaction, whatever is known of it: also one inside a gap.
+    package func cut(_ lsn: LSN, head: Head, reader: ObjectReader) throws(AsofError) -> Cut {
+        if let parent = head.parent, lsn <= parent.lsn {
+            let owner = try owner(of: lsn, head: head)
+            return try owner.timeline.cut(lsn, head: owner.head, reader: reader)
+        }
         guard let segment = head.segments.first(where: { $0.first <= lsn && lsn <= $0.last }) else {
             throw AsofError(.damaged, "transaction \(lsn) is in no segment")
         }
@@ -81,8 +90,25 @@ extension Timeline {
         return Cut(lsn: lsn, time: transaction.time)
     }
 
-    /// The last cut with a time at or before `instant`. Times never go back along the log.
+    /// The last cut with a time at or before `instant`, of this timeline or, before the point where it leaves it, of its parent.
     private func cut(lastAt instant: Instant, _ first: CutPoint, head: Head, reader: ObjectReader) throws(AsofError) -> Cut {
+        var lineage = Lineage(self, head: head)
+        var child: Head?
+        while let generation = try lineage.next() {
+            if let branch = child?.parent, instant >= branch.time { return Cut(lsn: branch.lsn, time: branch.time) }
+            if child != nil, let gap = generation.head.gaps.first(where: { instant > $0.after.time && instant < $0.before.time }) {
+                throw generation.timeline.inGap(instant.description, gap)
+            }
+            if generation.head.parent == nil || generation.head.segments.contains(where: { $0.firstTime <= instant }) {
+                return try generation.timeline.ownCut(lastAt: instant, first, head: generation.head, reader: reader)
+            }
+            child = generation.head
+        }
+        return Cut(lsn: first.lsn, time: first.time)
+    }
+
+    /// The same among this timeline's own transactions. Times never go back along the log.
+    private func ownCut(lastAt instant: Instant, _ first: CutPoint, head: Head, reader: ObjectReader) throws(AsofError) -> Cut {
         guard let segment = head.segments.last(where: { $0.firstTime <= instant }) else {
             return Cut(lsn: first.lsn, time: first.time)
         }

@@ -18,6 +18,8 @@ package struct Head: Hashable, Sendable {
     /// Oldest first, without holes between their transactions.
     package var segments: [SealedObject]
     package var gaps: [Gap]
+    /// What this timeline goes on from; nil: it begins with its own first transaction.
+    package var parent: Branch?
     /// Set while a capture that starts compares the directory with the log: what comes after this cut is not known to be exact yet.
     package var unsettledSince: CutPoint?
 
@@ -30,7 +32,7 @@ package struct Head: Hashable, Sendable {
     }
 
     /// The newest transaction that is archived.
-    package var last: LSN { segments.last?.last ?? .zero }
+    package var last: LSN { segments.last?.last ?? parent?.lsn ?? .zero }
     /// The newest transaction that is a recoverable state for sure.
     package var lastExact: LSN { unsettledSince.map { min($0.lsn, last) } ?? last }
     /// The same, before a gap that it lies in.
@@ -39,10 +41,12 @@ package struct Head: Hashable, Sendable {
         while let gap = gaps.first(where: { lsn > $0.after.lsn && lsn < $0.before.lsn }) { lsn = gap.after.lsn }
         return lsn
     }
-    package var lastTime: Instant { segments.last?.lastTime ?? .distantPast }
-    package var highestInode: InodeNumber { segments.last?.highestInode ?? .root }
+    package var lastTime: Instant { segments.last?.lastTime ?? parent?.time ?? .distantPast }
+    package var highestInode: InodeNumber { segments.last?.highestInode ?? parent?.highestInode ?? .root }
+    /// It goes on from another timeline, and nobody ever captured anything into it.
+    package var isUntouchedBranch: Bool { parent != nil && segments.isEmpty && epoch == 0 }
 
-    /// The fuzzy cuts of all segments; those of neighbours that follow each other are one range.
+    /// The fuzzy cuts of all own segments; those of neighbours that follow each other are one range.
     package var fuzzyCuts: FuzzyCuts {
         segments.reduce(into: FuzzyCuts()) { $0.append($1.fuzzy, keeping: .max) }
     }
@@ -123,6 +127,7 @@ extension Head {
         var bases: [Object]
         var segments: [Object]
         var gaps: [Gap]
+        var parent: Branch?
         var unsettledSince: CutPoint?
     }
 
@@ -191,9 +196,9 @@ extension Head {
 
     package func encode(key: [UInt8]?) throws(AsofError) -> [UInt8] {
         let document = Document(
-            format: 1, epoch: epoch, holder: holder, capturedUntil: capturedUntil.nanoseconds, first: first,
+            format: parent == nil ? 1 : 2, epoch: epoch, holder: holder, capturedUntil: capturedUntil.nanoseconds, first: first,
             bases: bases.map(Object.init), segments: segments.map(Object.init),
-            gaps: gaps, unsettledSince: unsettledSince)
+            gaps: gaps, parent: parent, unsettledSince: unsettledSince)
         return SignedDocument.seal(try JSONText.encode(document), key: key)
     }
 
@@ -202,8 +207,8 @@ extension Head {
         // Before anything else: a later format may have other fields.
         struct Version: Codable { var format: Int }
         let version = try JSONText.decode(Version.self, json, name: name).format
-        guard version == 1 else {
-            throw AsofError(.failure, "\(name) has format \(version), this program knows format 1", hint: "use a newer release of asof")
+        guard (1...2).contains(version) else {
+            throw AsofError(.failure, "\(name) has format \(version), this program knows formats 1 and 2", hint: "use a newer release of asof")
         }
         let document = try JSONText.decode(Document.self, json, name: name)
         self.init()
@@ -215,8 +220,22 @@ extension Head {
         for object in document.bases { bases.append(try object.sealed(name: name)) }
         for object in document.segments { segments.append(try object.sealed(name: name)) }
         gaps = document.gaps
+        parent = document.parent
+        try checkParent(format: version, name: name)
         for (older, newer) in zip(segments, segments.dropFirst()) where older.last.next != newer.first {
             throw AsofError(.damaged, "\(name) is damaged: transactions between \(older.last) and \(newer.first) are missing")
+        }
+    }
+
+    /// A program that knows format 1 alone would take a child's own transactions for its whole history: a parent needs format 2.
+    private func checkParent(format: Int, name: String) throws(AsofError) {
+        guard (format == 2) == (parent != nil) else {
+            throw AsofError(.damaged, "\(name) is damaged: it has format \(format) and \(parent == nil ? "no" : "a") parent")
+        }
+        guard let parent else { return }
+        guard parent.isPossible else { throw AsofError(.damaged, "\(name) is damaged: no timeline can go on from lsn:\(parent.lsn) of its parent") }
+        guard segments.first.map({ $0.first == parent.lsn.next }) ?? true, bases.allSatisfy({ $0.last > parent.lsn }) else {
+            throw AsofError(.damaged, "\(name) is damaged: what it holds does not go on from lsn:\(parent.lsn) of its parent")
         }
     }
 }
