@@ -21,9 +21,11 @@ package enum ObjectName {
         segment(object.timeline, first: object.first, last: object.last, epoch: object.epoch)
     }
 
+    package static let timelineLengthMax = 64
+
     /// A timeline's name becomes part of paths: letters, digits, `-` and `_`, at most 64.
     package static func isTimeline(_ name: String) -> Bool {
-        (1...64).contains(name.utf8.count)
+        (1...timelineLengthMax).contains(name.utf8.count)
             && name.utf8.allSatisfy { ($0 >= 0x30 && $0 <= 0x39) || ($0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7A) || $0 == 0x2D || $0 == 0x5F }
     }
 

@@ -44,7 +44,7 @@ struct DocumentTests {
         #expect(try history.reopened().head() == history.head)
     }
 
-    @Test(arguments: [#"{"format":2}"#, #"{"format":2,"epoch":"in other words"}"#])
+    @Test(arguments: [#"{"format":3}"#, #"{"format":3,"epoch":"in other words"}"#])
     func `a later format is refused with a hint, whatever else is in it`(json: String) {
         for key in [nil, key] {
             let head = error { () throws(AsofError) in

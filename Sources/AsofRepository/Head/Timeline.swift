@@ -49,6 +49,11 @@ package final class Timeline: Sendable {
         }
     }
 
+    /// Makes the head; false: there is one already.
+    func create(_ head: Head) throws(AsofError) -> Bool {
+        try store.putIfAbsent(headName, try head.encode(key: repository.headKey))
+    }
+
     /// Segments are written before the head is, but never before the first one, which the first appender makes.
     private func refuseLostHead() throws(AsofError) {
         guard let segment = try store.list(prefix: "timelines/\(name)/segments/").first else { return }

@@ -26,6 +26,12 @@ package struct RandomHistory {
         self.longWrites = longWrites
     }
 
+    /// Another future of a history that another seed began. `highestInode`: numbers above it are free.
+    package init(seed: UInt64, longWrites: Int = 3, after model: HistoryModel, _ lsn: LSN, _ time: Instant, highestInode: InodeNumber) {
+        self.init(seed: seed, longWrites: longWrites)
+        (self.model, self.lsn, self.time, self.highestInode) = (model, lsn, time, highestInode)
+    }
+
     package static let names: [Name] = {
         let odd: [[UInt8]] = [
             [0xFF], [0x61, 0xFE, 0x0A], [0x20], Array("…".utf8), [UInt8](repeating: 0x7A, count: 255), [0x2E, 0x2E, 0x2E], [0x01, 0x80],

@@ -40,7 +40,7 @@ package final class RecordedHistory {
     }
 
     package let options: Options
-    package let store = MemoryStore()
+    package let store: MemoryStore
     package let repository: Repository
     package let timeline: Timeline
     package private(set) var steps: [RandomHistory.Step] = []
@@ -54,22 +54,39 @@ package final class RecordedHistory {
 
     package init(_ options: Options) throws(AsofError) {
         self.options = options
+        store = MemoryStore()
         repository = try Repository.create(
             in: store, compression: options.compression, key: options.isEncrypted ? Self.key : nil,
             now: Instant(nanoseconds: 1_700_000_000_000_000_000))
         timeline = try repository.timeline("main")
-        try record()
+        try record(RandomHistory(seed: options.seed, longWrites: options.longWrites))
     }
 
-    private func record() throws(AsofError) {
+    /// Another future of `parent`, in the same repository: a timeline that leaves it after `position` transactions.
+    package init(_ name: String, leaving parent: RecordedHistory, after position: Int, _ options: Options) throws(AsofError) {
+        self.options = options
+        store = parent.store
+        repository = parent.repository
+        timeline = try repository.timeline(name)
+        steps = Array(parent.steps.prefix(position))
+        models = Array(parent.models.prefix(position + 1))
+        let before = try parent.timeline.head()
+        let cut = try parent.timeline.resolve(.lsn(LSN(UInt64(position))), head: before, reader: ObjectReader(repository: repository))
+        head = try timeline.branch(from: parent.timeline, at: cut, head: before)
+        try record(
+            RandomHistory(
+                seed: options.seed, longWrites: options.longWrites, after: parent.models[position], cut.lsn, cut.time, highestInode: head.highestInode))
+    }
+
+    private func record(_ start: RandomHistory) throws(AsofError) {
         let scratch: TemporaryDirectory
         do throws(Errno) { scratch = try TemporaryDirectory("history") } catch { throw AsofError(error, "no scratch directory") }
         var random = SplitMix64(seed: options.seed ^ 0x5EED)
-        var history = RandomHistory(seed: options.seed, longWrites: options.longWrites)
+        var history = start
         var builder: SegmentBuilder?
         var bytes: [UInt8] = []
         var previousHash: [UInt8] = []
-        for number in 1...max(1, options.transactions) {
+        for number in stride(from: 1, through: options.transactions, by: 1) {
             let step = history.next()
             steps.append(step)
             models.append(history.model)
@@ -79,7 +96,7 @@ package final class RecordedHistory {
             } else {
                 let header = ObjectHeader(kind: .segment, id: .random(), first: step.transaction.lsn, epoch: 1)
                 open = SegmentBuilder(
-                    header: header, timeline: "main", previousHash: previousHash, highestInode: head.highestInode,
+                    header: header, timeline: timeline.name, previousHash: previousHash, highestInode: head.highestInode,
                     sealer: repository.sealer(for: header.id), compression: options.compression)
                 bytes = open.begin()
             }
@@ -104,7 +121,7 @@ package final class RecordedHistory {
         guard segment.size == UInt64(bytes.count), segment.hash == SHA256Hasher.hash(bytes) else {
             throw AsofError(.failure, "the summary of segment \(segment.first) does not describe its bytes")
         }
-        try store.put(ObjectName.segment("main", first: segment.first, last: segment.last, epoch: segment.epoch), bytes)
+        try store.put(ObjectName.segment(timeline.name, first: segment.first, last: segment.last, epoch: segment.epoch), bytes)
         let time = steps[0].transaction.time
         head = try timeline.update { head throws(AsofError) in
             head.epoch = 1
@@ -115,6 +132,6 @@ package final class RecordedHistory {
 
     /// Opens the repository anew, as another process would.
     package func reopened() throws(AsofError) -> Timeline {
-        try Repository.open(store, key: options.isEncrypted ? Self.key : nil).timeline("main")
+        try Repository.open(store, key: options.isEncrypted ? Self.key : nil).timeline(timeline.name)
     }
 }

@@ -28,6 +28,11 @@ final class HeadSubject: MutationSubject {
         if random.chance(80) { head.first = CutPoint(lsn: LSN(1), time: Instant(nanoseconds: 5)) }
         if random.chance(20) { head.unsettledSince = CutPoint(lsn: LSN(2), time: Instant(nanoseconds: 6)) }
         var lsn: UInt64 = 1
+        if random.chance(30) {
+            lsn += UInt64(random.below(100)) + 1
+            head.parent = Branch(
+                timeline: "main", point: CutPoint(lsn: LSN(lsn - 1), time: Instant(nanoseconds: 5)), highestInode: InodeNumber(random.next() >> 8))
+        }
         for _ in 0..<random.below(6) {
             let last = lsn + UInt64(random.below(100))
             var object = sealed(first: lsn, last: last, &random)
