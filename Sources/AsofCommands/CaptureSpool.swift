@@ -9,7 +9,7 @@ internal import AsofSystem
 enum CaptureSpool {
     /// As `--spool` says, else the default; refused while another one holds what it would leave behind.
     static func choose(_ invocation: Invocation, _ session: Session, backing: String) throws(AsofError) -> Spool {
-        let spool = invocation.value("spool").map { Spool(folder: place($0)) } ?? session.defaultSpool
+        let spool = try given(invocation, session) ?? session.defaultSpool
         guard let last = try session.lastCapture(), place(last.spool) != place(spool.folder), let head = try session.timeline.loadHead() else { return spool }
         let way = place(last.spool) == place(session.defaultSpool.folder) ? "without --spool" : "with --spool \(last.spool)"
         let refusal: AsofError
@@ -29,6 +29,13 @@ enum CaptureSpool {
         }
         Console.note("\(refusal.message): left there, as --take-over says")
         return spool
+    }
+
+    /// What `--spool` names: for the timeline that was asked for. Another one in its stead has a folder in it.
+    private static func given(_ invocation: Invocation, _ session: Session) throws(AsofError) -> Spool? {
+        guard let folder = invocation.value("spool").map(place) else { return nil }
+        let asked = try invocation.required("timeline")
+        return Spool(folder: session.timeline.name == asked ? folder : "\(folder)/\(session.timeline.name)")
     }
 
     static func remember(_ spool: Spool, _ session: Session) throws(AsofError) {

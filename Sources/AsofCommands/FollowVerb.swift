@@ -13,9 +13,7 @@ enum FollowVerb {
             throw AsofError(error, "cannot block signals")
         }
         let directory = try RecordVerb.realPath(try invocation.argument("DIR"))
-        let session = try Session(invocation, .writing)
-        let spool = try CaptureSpool.choose(invocation, session, backing: directory)
-        try FolderLayout.check([directory], try invocation.required("repo"), spool: spool.folder, state: session.stateFolder)
+        let asked = try Session(invocation, .writing)
         var options = Follower.Options()
         if let tick = try invocation.duration("tick") { options.tick = tick }
         options.search = try search(invocation)
@@ -24,9 +22,11 @@ enum FollowVerb {
         options.scan.rate = try invocation.size("scan-rate")
         if let kind = invocation.value("watch-by"), kind != "auto" { options.watchBy = WatchKind(rawValue: kind) }
         if invocation.flag("dry-run") {
-            let place = session.repository.store.description
+            let timeline = try CaptureTimeline(invocation, asked, of: directory)
+            let (session, place) = (timeline.planned, asked.repository.store.description)
+            let spool = try spool(invocation, session, directory)
             try DryRun.say(
-                "follow \(directory) into \(place), spool \(spool.folder)",
+                "follow \(directory) into \(place)\(timeline.plan.map { ", \($0)" } ?? ", spool \(spool.folder)")",
                 with: ["directory": directory, "repository": place, "timeline": session.timeline.name, "spool": spool.folder], invocation)
             return 0
         }
@@ -36,6 +36,9 @@ enum FollowVerb {
         while true {
             var isReplaced = false
             do throws(AsofError) {
+                // Anew each time: what stands there now may have been restored.
+                let session = try CaptureTimeline(invocation, asked, of: directory).prepare(isQuiet: invocation.flag("quiet"))
+                let spool = try spool(invocation, session, directory)
                 let follower = try Follower(
                     directory: directory, timeline: session.timeline, spool: spool, limits: limits, options: options,
                     takeOver: invocation.flag("take-over")) { Console.note($0) }
@@ -52,6 +55,12 @@ enum FollowVerb {
                 if (try? signals.wait(timeout: .seconds(1))) != nil { return 0 }
             }
         }
+    }
+
+    private static func spool(_ invocation: Invocation, _ session: Session, _ directory: String) throws(AsofError) -> Spool {
+        let spool = try CaptureSpool.choose(invocation, session, backing: directory)
+        try FolderLayout.check([directory], try invocation.required("repo"), spool: spool.folder, state: session.stateFolder)
+        return spool
     }
 
     private static func follow(

@@ -57,6 +57,8 @@ public enum Program {
         case ["restore"], ["backup", "restore"]: return try RestoreVerb.run(invocation)
         case ["diff"]: try DiffVerb.run(invocation)
         case ["promote"]: return try PromoteVerb.run(invocation)
+        case ["clone"]: try CloneVerb.run(invocation)
+        case ["timeline", "list"]: try TimelineListVerb.run(invocation)
         case ["backup", "create"]: try BackupCreateVerb.run(invocation)
         case ["backup", "list"]: try BackupListVerb.run(invocation)
         default: throw AsofError(.usage, "asof \(invocation.path.joined(separator: " ")) is not a command", hint: "`asof --help` lists them")

@@ -22,13 +22,15 @@ enum RecordVerb {
         }
         try StackedMount.refuse(mountPoint)
         try ServedMount.requireEmpty(mountPoint)
-        let session = try Session(invocation, .writing)
+        let timeline = try CaptureTimeline(invocation, try Session(invocation, .writing), of: backing)
+        let isDryRun = invocation.flag("dry-run")
+        let session = isDryRun ? timeline.planned : try timeline.prepare(isQuiet: invocation.flag("quiet"))
         let spool = try CaptureSpool.choose(invocation, session, backing: backing)
         try FolderLayout.check([backing, mountPoint], try invocation.required("repo"), spool: spool.folder, state: session.stateFolder)
-        if invocation.flag("dry-run") {
+        if isDryRun {
             let place = session.repository.store.description
             try DryRun.say(
-                "record \(backing) at \(mountPoint) into \(place), spool \(spool.folder)",
+                "record \(backing) at \(mountPoint) into \(place)\(timeline.plan.map { ", \($0)" } ?? ", spool \(spool.folder)")",
                 with: ["directory": backing, "mountPoint": mountPoint, "repository": place, "timeline": session.timeline.name, "spool": spool.folder],
                 invocation)
             return 0

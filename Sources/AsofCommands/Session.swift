@@ -10,7 +10,7 @@ internal import Glibc
 /// What most verbs need first: the repository of the invocation, opened, and the places on this host.
 struct Session {
     let repository: Repository
-    let timeline: Timeline
+    private(set) var timeline: Timeline
     let stateFolder: String
 
     init(_ invocation: Invocation, _ access: DirectoryStore.Access = .reading) throws(AsofError) {
@@ -18,6 +18,13 @@ struct Session {
         repository = try Repository.open(store, key: try Self.key(invocation))
         timeline = try repository.timeline(try invocation.required("timeline"))
         stateFolder = Self.stateFolder(invocation)
+    }
+
+    /// The same for another timeline.
+    func on(_ timeline: Timeline) -> Session {
+        var session = self
+        session.timeline = timeline
+        return session
     }
 
     var defaultSpool: Spool { Spool(stateFolder: stateFolder, repository: repository, timeline: timeline.name) }

@@ -31,10 +31,12 @@ enum StatusVerb {
         var trouble: AsofError?
         var session: Session?
         var head: Head?
+        var inherited = Inheritance()
         do throws(AsofError) {
             let opened = try Session(invocation)
             session = opened
             head = try opened.timeline.loadHead()
+            if let head { inherited = try Inheritance(opened.timeline, head: head) }
         } catch {
             guard error.code != .usage else { throw error }
             trouble = error
@@ -45,7 +47,7 @@ enum StatusVerb {
             recorder = try running(place, timeline, stateFolder: Session.stateFolder(invocation))
         }
         let answer = Answer(
-            repository: place, window: head.map { WindowVerb.answer($0, timeline: timeline, now: SystemClock.now()) }, recorder: recorder,
+            repository: place, window: head.map { WindowVerb.answer($0, inherited, timeline: timeline, now: SystemClock.now()) }, recorder: recorder,
             mounts: registry.entries().map { describe($0) }, trouble: trouble?.message)
         if invocation.flag("json") { try Console.json(answer) } else { show(answer, timeline, head?.holder) }
         guard let trouble else { return }

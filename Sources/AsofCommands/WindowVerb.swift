@@ -34,7 +34,15 @@ enum WindowVerb {
             var ranges: [Range]
         }
 
+        /// Where a timeline leaves another one.
+        struct Parent: Encodable {
+            var timeline: String
+            var time: String
+            var lsn: UInt64
+        }
+
         var timeline: String
+        var parent: Parent?
         var from: Point?
         var to: Point?
         /// Nanoseconds between the end of the window and now.
@@ -51,14 +59,17 @@ enum WindowVerb {
         var storedBytes: UInt64
     }
 
-    static func answer(_ head: Head, timeline: String, now: Instant) -> Answer {
+    /// `inherited`: of the timelines that it goes on from.
+    static func answer(_ head: Head, _ inherited: Inheritance, timeline: String, now: Instant) -> Answer {
         var end: CutPoint?
         if head.first != nil { end = CutPoint(lsn: head.lastExact, time: head.capturedUntil) }
         let isDead = head.holder?.isKnownDead ?? false
+        var fuzzyCuts = inherited.fuzzyCuts
+        fuzzyCuts.append(head.fuzzyCuts, keeping: .max)
         return Answer(
-            timeline: timeline, from: head.first.map(Answer.Point.init), to: end.map(Answer.Point.init),
+            timeline: timeline, parent: head.parent.map { Answer.Parent(timeline: $0.timeline, time: $0.time.description, lsn: $0.lsn.rawValue) }, from: head.first.map(Answer.Point.init), to: end.map(Answer.Point.init),
             behind: end.map { max(0, now.nanoseconds(since: $0.time)) },
-            gaps: head.gaps.map { Answer.Gap(after: .init($0.after), before: .init($0.before), reason: $0.reason) }, fuzzy: fuzzy(head.fuzzyCuts),
+            gaps: (inherited.gaps + head.gaps).map { Answer.Gap(after: .init($0.after), before: .init($0.before), reason: $0.reason) }, fuzzy: fuzzy(fuzzyCuts),
             comparing: head.unsettledSince != nil, capturing: isDead ? nil : head.holder?.description,
             endedSilently: isDead ? head.holder?.description : nil, segments: head.segments.count,
             bases: head.bases.count, storedBytes: head.storedBytes)
@@ -76,7 +87,7 @@ enum WindowVerb {
     static func run(_ invocation: Invocation) throws(AsofError) {
         let session = try Session(invocation)
         let head = try session.timeline.head()
-        let answer = answer(head, timeline: session.timeline.name, now: SystemClock.now())
+        let answer = answer(head, try Inheritance(session.timeline, head: head), timeline: session.timeline.name, now: SystemClock.now())
         if invocation.flag("json") { return try Console.json(answer) }
         guard let from = answer.from, let to = answer.to else {
             Console.line("timeline \(answer.timeline): no recoverable state yet: \(answer.capturing == nil ? "its first scan did not come to an end" : "the first scan is running")")
@@ -84,6 +95,7 @@ enum WindowVerb {
         }
         Console.line("from      \(from.time)  (lsn:\(from.lsn))")
         Console.line("to        \(to.time)  (lsn:\(to.lsn)), \(HumanFormat.duration(nanoseconds: answer.behind ?? 0)) ago")
+        if let parent = answer.parent { Console.line("leaves    \(parent.timeline) at \(parent.time)  (lsn:\(parent.lsn)); what is older is shown from there") }
         for gap in answer.gaps { Console.line("gap       \(gap.after.time) to \(gap.before.time)  (lsn:\(gap.after.lsn) to lsn:\(gap.before.lsn)): \(gap.reason)") }
         if answer.gaps.isEmpty { Console.line("gaps      none") }
         show(answer.fuzzy)
@@ -92,7 +104,8 @@ enum WindowVerb {
             Console.line("compared  the comparison of the directory with the log \(end): what came after \(to.time) is shown when one is done")
         }
         showCapture(answer)
-        Console.line("stored    \(HumanFormat.bytes(answer.storedBytes)) in \(answer.segments) segments and \(answer.bases) bases")
+        let own = answer.parent == nil ? "" : ", without its parent's"
+        Console.line("stored    \(HumanFormat.bytes(answer.storedBytes)) in \(answer.segments) segments and \(answer.bases) bases\(own)")
     }
 
     static func states(_ count: UInt64) -> String { count == 1 ? "1 state" : "\(HumanFormat.count(count)) states" }

@@ -86,7 +86,7 @@ final class Auditor: Sendable {
                 if logged.isDirectory {
                     stack.append((entry.inode, "\(path)\(entry.name)/", file))
                 } else if try compare(entry.inode, file, logged, view, until: head.capturedUntil) == false, let handle = try? StableHandle(of: file.unmanaged) {
-                    let since = head.segments.last { $0.lastTime < logged.changed }.map { CutPoint(lsn: $0.last, time: $0.lastTime) } ?? head.first
+                    let since = head.segments.last { $0.lastTime < logged.changed }.map { CutPoint(lsn: $0.last, time: $0.lastTime) } ?? head.parent?.point ?? head.first
                     state.withLock { state in
                         state.figures.differences += 1
                         state.foundAt = SystemClock.now().advanced(byNanoseconds: 5_000_000_000)

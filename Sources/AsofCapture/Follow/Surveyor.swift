@@ -1,4 +1,5 @@
 internal import AsofCore
+internal import AsofRepository
 internal import AsofSystem
 internal import AsofWeaviate
 internal import Glibc
@@ -198,10 +199,11 @@ final class Surveyor {
         }
     }
 
-    static func extendedAttributes(of descriptor: SharedDescriptor) -> [Name: [UInt8]] {
+    static func extendedAttributes(of number: InodeNumber, _ descriptor: SharedDescriptor) -> [Name: [UInt8]] {
         var found: [Name: [UInt8]] = [:]
         for name in (try? SystemCall.extendedAttributeNames(descriptor.unmanaged)) ?? [] {
             let name = Name(unchecked: name)
+            guard !OwnAttributes.have(name, of: number) else { continue }
             if let value = try? SystemCall.extendedAttribute(descriptor.unmanaged, name) { found[name] = value }
         }
         return found

@@ -108,7 +108,7 @@ extension Ticker {
         var sighting = tick.sightings[number] ?? Tick.Sighting()
         sighting.attributes = seen.attributes
         if tick.born.contains(number) || surveyor.tree[number]?.isLogged(as: seen.attributes) == false {
-            sighting.extendedAttributes = Surveyor.extendedAttributes(of: seen.descriptor)
+            sighting.extendedAttributes = Surveyor.extendedAttributes(of: number, seen.descriptor)
             if seen.attributes.kind == .symbolicLink, tick.born.contains(number) {
                 do throws(Errno) { sighting.target = try SystemCall.readLink(at: seen.descriptor.unmanaged, "") } catch {
                     throw AsofError(error, "cannot read a symbolic link")

@@ -227,7 +227,7 @@ final class TreeScan: Sendable {
     private func extendedAttributes(
         _ number: InodeNumber, _ descriptor: SharedDescriptor, _ operations: inout [Operation]
     ) throws(AsofError) -> [Name: [UInt8]] {
-        let now = Surveyor.extendedAttributes(of: descriptor)
+        let now = Surveyor.extendedAttributes(of: number, descriptor)
         let old = try known?.extendedAttributes(of: number) ?? [:]
         for (name, value) in now where old[name] != value { operations.append(.extendedAttribute(number, name: name, value: value)) }
         for name in old.keys where now[name] == nil { operations.append(.extendedAttribute(number, name: name, value: nil)) }

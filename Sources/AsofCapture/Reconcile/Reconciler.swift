@@ -1,6 +1,7 @@
 internal import AsofCore
 internal import AsofFileSystem
 internal import AsofFormat
+internal import AsofRepository
 internal import AsofSystem
 internal import AsofView
 internal import Glibc
@@ -236,8 +237,8 @@ final class Reconciler: Sendable {
             if error.rawValue == EOPNOTSUPP || error.rawValue == EPERM { return [] }
             throw error
         }
-        return names.compactMap { name in
-            (try? SystemCall.extendedAttribute(node.raw, name)).map { (Name(unchecked: name), $0) }
+        return names.map(Name.init(unchecked:)).filter { !OwnAttributes.have($0, of: node.inode) }.compactMap { name in
+            (try? SystemCall.extendedAttribute(node.raw, name)).map { (name, $0) }
         }
     }
 

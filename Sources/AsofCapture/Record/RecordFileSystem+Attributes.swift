@@ -1,5 +1,6 @@
 package import AsofCore
 package import AsofFileSystem
+internal import AsofRepository
 internal import AsofSystem
 internal import Glibc
 
@@ -56,17 +57,21 @@ extension RecordFileSystem {
     // MARK: Extended attributes
 
     package func extendedAttribute(_ name: Name, of node: NodeID) throws(Errno) -> [UInt8] {
-        try SystemCall.extendedAttribute(try table.node(node).raw, name)
+        let node = try table.node(node)
+        guard !OwnAttributes.have(name, of: node.inode) else { throw Errno(ENODATA) }
+        return try SystemCall.extendedAttribute(node.raw, name)
     }
 
     package func extendedAttributeNames(of node: NodeID) throws(Errno) -> [Name] {
-        try SystemCall.extendedAttributeNames(try table.node(node).raw).map(Name.init(unchecked:))
+        let node = try table.node(node)
+        return try SystemCall.extendedAttributeNames(node.raw).map(Name.init(unchecked:)).filter { !OwnAttributes.have($0, of: node.inode) }
     }
 
     package func setExtendedAttribute(
         _ name: Name, of node: NodeID, value: [UInt8], flags: Int32, _ request: Request
     ) throws(Errno) {
         let node = try table.node(node)
+        guard !OwnAttributes.have(name, of: node.inode) else { throw Errno(EPERM) }
         try logging(.setxattr, [node]) { () throws(Errno) in
             try SystemCall.setExtendedAttribute(node.raw, name, value, flags: flags)
             guard !node.isGoneLocked else { return ((), []) }
@@ -84,6 +89,7 @@ extension RecordFileSystem {
 
     package func removeExtendedAttribute(_ name: Name, of node: NodeID, _ request: Request) throws(Errno) {
         let node = try table.node(node)
+        guard !OwnAttributes.have(name, of: node.inode) else { throw Errno(ENODATA) }
         try logging(.removexattr, [node]) { () throws(Errno) in
             try SystemCall.removeExtendedAttribute(node.raw, name)
             guard !node.isGoneLocked else { return ((), []) }

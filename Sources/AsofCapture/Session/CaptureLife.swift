@@ -8,6 +8,8 @@ internal import Glibc
 /// The head in the repository tells it late or never: a capture can die after it took the timeline, or after it found the log exact, and
 /// before either was published. Without this file the next life would take its own spool for a stranger's, or exact states for a gap.
 struct CaptureLife: Codable, Sendable {
+    /// Whose spool it is; nil: an older release wrote it.
+    var timeline: String?
     /// The newest epoch that is known to be ours; 0: none yet.
     var epoch: UInt64
     /// As whom the newest epoch was, or was about to be, taken.

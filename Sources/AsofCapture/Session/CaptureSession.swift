@@ -35,6 +35,8 @@ final class CaptureSession: Sendable {
     private let unsettled: CaptureLife.Unsettled
     /// No state was recoverable before this life's comparison.
     private let isFirstScan: Bool
+    /// Where the timeline left its parent; nil: it has none.
+    private let branch: Branch?
     private let life: Lock<CaptureLife>
     /// A power cut ended the life before.
     private let wasCutOff: Bool
@@ -79,6 +81,9 @@ final class CaptureSession: Sendable {
         var recovered = try RecoveredJournal(
             folder: spool.journalFolder, sealed: max(before?.last ?? .zero, waiting.last?.object.last ?? .zero), anchor: root.unmanaged)
         var life = try spool.loadLife()
+        if let other = life?.timeline, other != timeline.name {
+            throw AsofError(.failure, "\(spool.folder) is the spool of timeline \(other), not of \(timeline.name)", hint: "give this capture a spool of its own: --spool DIR")
+        }
         if let old = life, let head = before, !old.owns(head) {
             if !waiting.isEmpty || recovered.last != nil {
                 let place = try spool.abandon(epoch: old.epoch)
@@ -89,7 +94,8 @@ final class CaptureSession: Sendable {
             life = nil
         }
         let lastSealed = waiting.last?.object ?? before?.segments.last
-        let sealed = CutPoint(lsn: lastSealed?.last ?? .zero, time: lastSealed?.lastTime ?? .distantPast)
+        // A child begins where its parent's state was.
+        let sealed = CutPoint(lsn: lastSealed?.last ?? before?.last ?? .zero, time: lastSealed?.lastTime ?? before?.lastTime ?? .distantPast)
         var end = recovered.last.flatMap { $0.lsn > sealed.lsn ? CutPoint(lsn: $0.lsn, time: $0.time) : nil } ?? sealed
         end.time = max(end.time, before?.capturedUntil ?? .distantPast)
         start = end
@@ -105,7 +111,7 @@ final class CaptureSession: Sendable {
         unsettled.inFlight = Set(unsettled.inFlight).union(recovered.openInodes.map(\.rawValue)).sorted()
         self.unsettled = unsettled
         var next = CaptureLife(
-            epoch: life == nil ? 0 : before?.epoch ?? 0, holder: holder, settled: life?.settled, unsettled: unsettled, gaps: life?.gaps ?? [])
+            timeline: timeline.name, epoch: life == nil ? 0 : before?.epoch ?? 0, holder: holder, settled: life?.settled, unsettled: unsettled, gaps: life?.gaps ?? [])
         try spool.save(next)
         // Who captured on this spool last gave its lock back when it died, if that was only a moment ago.
         appender = try Appender.take(timeline, as: holder, unsettledSince: unsettled.since) { [before = life?.holder] other, _ in
@@ -116,6 +122,7 @@ final class CaptureSession: Sendable {
         try spool.save(next)
         self.life = Lock(next)
         isFirstScan = before?.first == nil && life?.settled == nil
+        branch = before?.parent
 
         archiver = Archiver(appender: appender, spool: spool, keepsLocal: limits.keepsLocal, waiting: waiting, report: report)
         journal = try Journal(
@@ -123,7 +130,7 @@ final class CaptureSession: Sendable {
             references: PayloadReferences(anchor: root.unmanaged, recovered: recovered.references), lastLSN: start.lsn, lastTime: start.time, clock: clock)
         sealer = Sealer(
             journal: journal, spool: spool, repository: repository, timeline: timeline.name, epoch: appender.epoch, limits: limits,
-            archiver: archiver, after: (sealed.lsn, lastSealed?.hash ?? [], lastSealed?.highestInode ?? .root),
+            archiver: archiver, after: (sealed.lsn, lastSealed?.hash ?? [], lastSealed?.highestInode ?? before?.highestInode ?? .root),
             firstPosition: (recovered.files.first?.sequence ?? recovered.nextSequence) * UInt64(JournalFile.length),
             voided: min(recovered.end, journal.ownStart)..<journal.ownStart, report: report
         ) { [life = self.life, archiver = self.archiver, spool] gap throws(AsofError) in
@@ -169,9 +176,9 @@ final class CaptureSession: Sendable {
     }
 
     static func view(of timeline: Timeline, head: Head) throws(AsofError) -> View? {
-        guard let last = head.segments.last else { return nil }
+        guard head.last > .zero else { return nil }
         let reader = ObjectReader(repository: timeline.repository)
-        return try View(Cut(lsn: last.last, time: last.lastTime), of: timeline, head: head, reader: reader)
+        return try View(Cut(lsn: head.last, time: head.lastTime), of: timeline, head: head, reader: reader)
     }
 
     /// The segments that the head does not have yet.
@@ -232,6 +239,11 @@ final class CaptureSession: Sendable {
         guard !isFirstScan else { return nil }
         if unsettled.since.lsn != start.lsn {
             return Gap(after: unsettled.since, before: point, reason: "a comparison of the directory with the log was interrupted")
+        }
+        if outcome.unexplained > 0, start.lsn == branch?.lsn {
+            return Gap(
+                after: start, before: point,
+                reason: "a restored directory, before its first capture: \(outcome.unexplained) files or directories differed, if only in their times")
         }
         if outcome.unexplained > 0 {
             return Gap(

@@ -13,7 +13,7 @@ package enum CommandTree {
         options: GlobalOptions.all,
         subcommands: [
             InitCommand.command, FollowCommand.command, RecordCommand.command, MountCommand.command, UnmountCommand.command, RestoreCommand.command, DiffCommand.command, PromoteCommand.command,
-            WindowCommand.command, StatusCommand.command, CheckCommand.command, LogCommand.command, BackupCommands.group, ProgramCommands.help, ProgramCommands.version,
+            WindowCommand.command, StatusCommand.command, CheckCommand.command, LogCommand.command, BackupCommands.group, CloneCommand.command, TimelineCommands.group, ProgramCommands.help, ProgramCommands.version,
             ProgramCommands.completions, InternalCommands.serve, InternalCommands.crashPoints,
         ],
         examples: [

@@ -1,37 +1,39 @@
 internal import AsofCore
 internal import AsofFormat
+internal import AsofFrame
 internal import AsofRepository
 internal import AsofStore
 
 /// Whether the objects that a state needs are there, whole as far as sizes and the chain of hashes say. Their frames are checked when read.
 struct RestoreObjects {
+    /// An object by its whole name.
+    typealias Named = (name: String, object: SealedObject)
+
     /// The newest base at or before the cut.
-    let base: SealedObject?
-    /// Those whose index is read: behind the base.
-    let chain: [SealedObject]
+    let base: Named?
+    /// Those whose index is read, oldest first: behind the base.
+    let chain: [Named]
     /// Bytes of all objects that are read from.
     let bytes: UInt64
 
     init(_ plan: RestorePlan, payload: [ObjectReference]) throws(AsofError) {
-        let (timeline, head, cut) = (plan.session.timeline, plan.head, plan.cut)
-        let base = head.bases.last { $0.last <= cut.lsn }
-        let chain = head.segments.filter { $0.first <= cut.lsn && $0.first > base?.last ?? .zero }
+        var (base, chain): (Named?, [Named]) = (nil, [])
+        var sizes: [ObjectID: UInt64] = [:]
+        var lineage = Lineage(plan.session.timeline, head: plan.head, upTo: plan.cut.lsn)
+        while let generation = try lineage.next() {
+            for segment in generation.head.segments { sizes[segment.id] = segment.size }
+            guard base == nil else { continue }
+            base = generation.base.map { (generation.name(ofBase: $0), $0) }
+            let floor = base?.object.last ?? .zero
+            let own = generation.segments.filter { $0.first > floor }.map { (name: generation.name(of: $0), object: $0) }
+            try Self.check(own, after: generation.head.segments.last { $0.last < own.first?.object.first ?? .zero }, plan.reader)
+            chain = own + chain
+        }
         self.base = base
         self.chain = chain
-        var wanted: [(name: String, size: UInt64)] = []
-        if let base { wanted.append((ObjectName.base(timeline.name, last: base.last, id: base.id), base.size)) }
-        var previous = head.segments.last { $0.last < chain.first?.first ?? .zero }
-        for segment in chain {
-            let name = ObjectName.segment(timeline.name, first: segment.first, last: segment.last, epoch: segment.epoch)
-            wanted.append((name, segment.size))
-            let tail = try plan.reader.tail(of: segment, name: name)
-            if let previous, tail.previousHash != previous.hash {
-                throw AsofError(.damaged, "\(name) does not follow the segment before it: the chain is broken", hint: "restore the repository from a copy")
-            }
-            previous = segment
-        }
-        let sizes = Dictionary(head.segments.map { ($0.id, $0.size) }, uniquingKeysWith: { first, _ in first })
-        for object in payload where !chain.contains(where: { $0.id == object.id }) {
+        var wanted = (chain + [base].compactMap { $0 }).map { (name: $0.name, size: $0.object.size) }
+        let indexed = Set(chain.map(\.object.id))
+        for object in payload where !indexed.contains(object.id) {
             guard let size = sizes[object.id] else {
                 throw AsofError(.damaged, "\(ObjectName.of(object)) is needed, and the head does not know it", hint: "restore the repository from a copy")
             }
@@ -49,5 +51,17 @@ struct RestoreObjects {
             }
         }
         bytes = wanted.reduce(0) { $0 + $1.size }
+    }
+
+    /// Each segment names the hash of the one before it; a child's first one names none.
+    private static func check(_ segments: [Named], after older: SealedObject?, _ reader: ObjectReader) throws(AsofError) {
+        var previous = older
+        for (name, segment) in segments {
+            let tail = try reader.tail(of: segment, name: name)
+            if let previous, tail.previousHash != previous.hash {
+                throw AsofError(.damaged, "\(name) does not follow the segment before it: the chain is broken", hint: "restore the repository from a copy")
+            }
+            previous = segment
+        }
     }
 }

@@ -43,12 +43,11 @@ enum RestoreValidation {
         let objects = try RestoreObjects(plan, payload: survey.objects)
         try RestorePlace.requireSpace(for: survey, at: plan.target)
         let rate = try survey.rate(plan.session.repository)
-        let timeline = plan.session.timeline.name
         let answer = Answer(
             directory: plan.target, lsn: plan.cut.lsn.rawValue, time: plan.cut.time.description, exact: warning == nil, files: survey.files,
             folders: survey.folders, links: survey.links, bytes: survey.bytes, space: survey.space, free: space.availableBytes,
-            base: objects.base.map { Answer.Object(name: ObjectName.base(timeline, last: $0.last, id: $0.id), bytes: $0.size) },
-            segments: objects.chain.map { Answer.Object(name: ObjectName.segment(timeline, first: $0.first, last: $0.last, epoch: $0.epoch), bytes: $0.size) },
+            base: objects.base.map { Answer.Object(name: $0.name, bytes: $0.object.size) },
+            segments: objects.chain.map { Answer.Object(name: $0.name, bytes: $0.object.size) },
             storedBytes: survey.storedBytes, storedBytesPerSecond: rate, seconds: rate.map { Double(survey.storedBytes) / $0 },
             command: command(plan, invocation))
         if invocation.flag("json") { return try Console.json(answer) }
@@ -62,7 +61,7 @@ enum RestoreValidation {
         let more = answer.links == 0 ? "" : ", \(HumanFormat.count(answer.links)) further names"
         Console.line("holds     \(HumanFormat.count(answer.files)) files\(more), \(HumanFormat.count(answer.folders)) folders, \(HumanFormat.bytes(answer.bytes))")
         Console.line("base      \(answer.base.map { "\($0.name), \(HumanFormat.bytes($0.bytes))" } ?? "none: the log is read from its beginning")")
-        if let first = objects.chain.first, let last = objects.chain.last {
+        if let first = objects.chain.first?.object, let last = objects.chain.last?.object {
             Console.line("segments  \(HumanFormat.count(objects.chain.count)) behind it, lsn:\(first.first) to lsn:\(last.last); the chain is whole")
         } else {
             Console.line("segments  none behind it")

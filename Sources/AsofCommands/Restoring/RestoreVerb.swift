@@ -77,8 +77,13 @@ enum RestoreVerb {
         var options = Restore.Options()
         options.jobs = invocation.count("jobs") ?? min(8, max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
         options.rate = try invocation.size("limit")
+        options.origin = try plan.session.timeline.origin(of: plan.cut, head: plan.head)
         do throws(AsofError) {
-            try Restore(view, repository: plan.session.repository, folder: folder, options: options, progress: progress).run()
+            let restore = Restore(view, repository: plan.session.repository, folder: folder, options: options, progress: progress)
+            try restore.run()
+            if !restore.hasLeftOrigin {
+                Console.note("the file system of \(plan.target) keeps no extended attributes: a capture of it must be told where it comes from (`asof clone`, then --timeline)")
+            }
         } catch {
             guard error.code == .unavailable else { throw error }
             throw AsofError(error.code, error.message, hint: "see to that, and give the same command again: it goes on where this one ended")

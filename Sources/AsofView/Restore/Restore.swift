@@ -10,6 +10,8 @@ package final class Restore {
         package var jobs = 2
         /// Bytes of files a second.
         package var rate: UInt64?
+        /// Left on the restored root; nil: nothing is.
+        package var origin: DirectoryOrigin?
 
         package init() {}
     }
@@ -39,6 +41,8 @@ package final class Restore {
     /// Names of files that cannot be restored: the first ones, and how many.
     private var damaged: (reason: AsofError, files: [String], count: Int)?
     private static let damagedShown = 20
+    /// False: the file system of the target keeps no extended attributes.
+    package private(set) var hasLeftOrigin = true
     private var broken: Set<InodeNumber> = []
 
     /// Makes the tree whole and durable, under its hidden name. `.damaged`: what could be read is there, nothing else is.
@@ -66,6 +70,7 @@ package final class Restore {
             try checkStop()
             try workers[0].tree.finishFolder(number)
         }
+        if let origin = options.origin { hasLeftOrigin = try origin.leave(on: root.unmanaged) }
         try sync(root)
         try note { $0.isWhole = true }
     }
