@@ -1,0 +1,174 @@
+import AsofCore
+import AsofRepository
+import AsofSystem
+import AsofTestSupport
+import Glibc
+import Testing
+
+extension ProgramTests {
+    @Suite(.enabled(if: ProgramFixture.canFollow))
+    struct Timelines {
+        let fixture: ProgramFixture
+        init() throws { fixture = try ProgramFixture() }
+
+        private func write(_ name: String, _ text: String) throws { try fixture.folder.write(name, Array(text.utf8)) }
+        private func read(_ name: String) throws -> String { String(decoding: try fixture.folder.read(name), as: UTF8.self) }
+        private func origin(_ name: String) throws -> DirectoryOrigin? { try DirectoryOrigin.read(fixture.folder.path(name)) }
+
+        private func follow(_ directory: String, _ more: String...) throws -> ProgramFixture.Outcome {
+            let outcome = more.count == 2
+                ? try fixture.run("follow", "--once", "--no-stop", directory, more[0], more[1]) : try fixture.run("follow", "--once", "--no-stop", directory)
+            #expect(outcome.code == 0, "\(outcome)")
+            return outcome
+        }
+
+        private func restore(_ target: String, timeline: String = "main", at: String = "latest") throws {
+            let outcome = try fixture.run("restore", "--timeline", timeline, "--at", at, "--to", target)
+            #expect(outcome.code == 0, "\(outcome)")
+        }
+
+        /// What a file holds in a mount of a timeline.
+        private func mounted(_ file: String, timeline: String = "main", at: String = "latest") throws -> String? {
+            let mount = try fixture.run("mount", "--timeline", timeline, "--at", at, "mnt")
+            #expect(mount.code == 0, "\(mount)")
+            defer { _ = try? fixture.run("umount", "mnt") }
+            return try fixture.folder.names(in: "mnt").contains(file) ? try read("mnt/\(file)") : nil
+        }
+
+        @Test func `a restored directory is captured in a child, and goes on there`() throws {
+            try fixture.capture("a", "b")
+            try restore("out")
+            let restored = try #require(try origin("out"))
+            #expect(restored.timeline == "main" && !restored.isCaptured)
+            try write("data/a", "in production")
+            _ = try follow("data")
+            try write("out/a", "in the child")
+            let first = try follow("out")
+            #expect(first.error.contains("new timeline main-2") && first.output.contains("timeline main-2"), "\(first)")
+            let captured = try #require(try origin("out"))
+            #expect(captured.timeline == "main-2" && captured.isCaptured && captured.lsn == restored.lsn)
+            try write("out/c", "later")
+            let second = try follow("out")
+            #expect(!second.error.contains("new timeline") && second.output.contains("timeline main-2"), "\(second)")
+
+            #expect(try mounted("a") == "in production")
+            #expect(try mounted("a", timeline: "main-2") == "in the child")
+            #expect(try mounted("b", timeline: "main-2") == "b")
+            #expect(try mounted("c", timeline: "main-2") == "later")
+            #expect(try mounted("a", timeline: "main-2", at: "lsn:\(restored.lsn)") == "a")
+            #expect(try mounted("a", timeline: "main-2", at: restored.time) == "a")
+            let list = try fixture.run("timeline", "list")
+            #expect(list.code == 0 && list.lines.count == 2 && list.lines[1].hasPrefix("└─ main-2  leaves main at lsn:\(restored.lsn)"), "\(list)")
+            #expect(try fixture.run("timeline", "list", "--json").output.contains(#""parent":{"lsn":\#(restored.lsn)"#))
+            #expect(try fixture.run("window", "--timeline", "main-2").output.contains("leaves    main at"))
+
+            // Names, contents: only what differs was logged, and no attribute of asof's own.
+            let log = try fixture.run("log", "--timeline", "main-2", "--json").output
+            #expect(!log.contains("setxattr"))
+            #expect(try fixture.run("backup", "create", "--type", "base", "--timeline", "main-2").code == 0)
+            try restore("again", timeline: "main-2")
+            #expect(try read("again/a") == "in the child" && read("again/c") == "later" && read("again/b") == "b")
+            #expect(try origin("again")?.timeline == "main-2")
+            #expect(try follow("again").output.contains("timeline main-3"))
+            #expect(try mounted("a", timeline: "main-3") == "in the child")
+        }
+
+        @Test func `what did not change is not logged again`() throws {
+            let big = (0..<4_000_000).map { _ in UInt8.random(in: 0...255) }
+            try fixture.folder.write("data/big", big)
+            try fixture.capture("a")
+            try restore("out")
+            _ = try follow("out")
+            let rows = try fixture.run("timeline", "list", "--json").output
+            let sizes = rows.split(separator: #""storedBytes":"#).dropFirst().compactMap { Int($0.prefix { $0.isNumber }) }
+            #expect(sizes.count == 2 && sizes[0] > 4_000_000 && sizes[1] < 20_000, "\(rows)")
+        }
+
+        @Test func `a name can be given to the child, once`() throws {
+            try fixture.capture("a")
+            try restore("one")
+            try restore("two")
+            #expect(try follow("one", "--timeline", "try").output.contains("timeline try"))
+            let other = try fixture.run("follow", "--once", "--no-stop", "two", "--timeline", "try")
+            #expect(other.code == 1 && other.error.contains("does not go on from there") && other.error.contains("setfattr -x"), "\(other)")
+            // Who names the parent, or nothing, means what the directory belongs to.
+            #expect(try follow("one", "--timeline", "main").output.contains("timeline try"))
+            #expect(try follow("one").output.contains("timeline try"))
+            let moved = try fixture.run("follow", "--once", "--no-stop", "one", "--timeline", "new")
+            #expect(moved.code == 1 && moved.error.contains("captured in timeline try"), "\(moved)")
+            let planned = try fixture.run("follow", "-n", "two")
+            #expect(planned.code == 0 && planned.output.contains("a new timeline, which leaves main at"), "\(planned)")
+            #expect(try fixture.run("timeline", "list").lines.count == 2)
+        }
+
+        @Test func `a spool that is named is not shared with the parent`() throws {
+            try fixture.capture("a")
+            _ = try follow("data", "--spool", "spool")
+            try restore("out")
+            #expect(try follow("out", "--spool", "spool").output.contains("timeline main-2"))
+            #expect(try fixture.folder.names(in: "spool/main-2").contains("life.json"))
+            #expect(try follow("out", "--spool", "spool").output.contains("timeline main-2"))
+            #expect(try follow("data", "--spool", "spool").output.contains("timeline main)"))
+        }
+
+        @Test func `a clone is made of nothing, and captured where it was restored`() throws {
+            try fixture.capture("a")
+            let made = try fixture.run("clone", "--at", "latest", "--timeline", "try")
+            #expect(made.code == 0 && made.output.contains("asof --timeline try mount"), "\(made)")
+            #expect(try fixture.folder.names(in: "repo/timelines/try") == ["head.json"])
+            #expect(try fixture.run("clone", "--at", "latest", "--timeline", "try").code == 1)
+            #expect(try fixture.run("clone", "--at", "latest").code == 64)
+            #expect(try mounted("a", timeline: "try") == "a")
+            #expect(try fixture.run("backup", "create", "--type", "base", "--timeline", "try").code == 20)
+            try restore("one", timeline: "try")
+            try restore("two", timeline: "try")
+            #expect(try origin("one")?.timeline == "try")
+            try write("one/a", "tried")
+            #expect(try follow("one").output.contains("timeline try"))
+            #expect(try mounted("a", timeline: "try") == "tried")
+            #expect(try mounted("a") == "a")
+            // It has something of its own now: the other folder is another history.
+            #expect(try follow("two").output.contains("timeline try-2"))
+            #expect(try mounted("a", timeline: "try-2") == "a")
+        }
+
+        @Test func `record hides what asof keeps on the root, and nothing else`() throws {
+            try fixture.capture("a")
+            try restore("out")
+            let own = try SystemCall.open(fixture.folder.path("out"), O_RDONLY | O_DIRECTORY)
+            try SystemCall.setExtendedAttribute(own.raw, "user.mine", [1])
+            let capture = try fixture.start("record", "out", "mnt")
+            #expect(try capture.error().contains("new timeline main-2"))
+            let root = try SystemCall.open(fixture.folder.path("mnt"), O_RDONLY | O_DIRECTORY)
+            let names = try SystemCall.extendedAttributeNames(root.raw).map { String(decoding: $0, as: UTF8.self) }
+            #expect(names.contains("user.mine") && !names.contains { $0.hasPrefix("user.asof.") }, "\(names)")
+            #expect(throws: Errno(ENODATA)) { try SystemCall.extendedAttribute(root.raw, DirectoryOrigin.attribute) }
+            #expect(throws: Errno(EPERM)) { try SystemCall.setExtendedAttribute(root.raw, DirectoryOrigin.attribute, [1]) }
+            let file = try SystemCall.open(fixture.folder.path("mnt/a"), O_RDWR)
+            try SystemCall.setExtendedAttribute(file.raw, "user.asof.origin", [2])
+            try file.close()
+            try root.close()
+            #expect(try fixture.run("backup", "create", "--timeline", "main-2").code == 0)
+            try capture.stop()
+            try restore("again", timeline: "main-2")
+            let again = try SystemCall.open(fixture.folder.path("again"), O_RDONLY | O_DIRECTORY)
+            #expect(try SystemCall.extendedAttribute(again.raw, "user.mine") == [1])
+            let copied = try SystemCall.open(fixture.folder.path("again/a"), O_RDONLY)
+            #expect(try SystemCall.extendedAttribute(copied.raw, "user.asof.origin") == [2])
+            #expect(try origin("again")?.isCaptured == false)
+        }
+
+        @Test func `an origin that says nothing is named, and one of elsewhere does not count`() throws {
+            try fixture.capture("a")
+            try restore("out")
+            let root = try SystemCall.open(fixture.folder.path("out"), O_RDONLY | O_DIRECTORY)
+            try SystemCall.setExtendedAttribute(root.raw, DirectoryOrigin.attribute, Array("{".utf8))
+            let refused = try fixture.run("follow", "--once", "--no-stop", "out")
+            #expect(refused.code == 22 && refused.error.contains("setfattr -x"), "\(refused)")
+            let elsewhere = #"{"lsn":3,"repository":"00000000000000000000000000000000","time":"","timeline":"main"}"#
+            try SystemCall.setExtendedAttribute(root.raw, DirectoryOrigin.attribute, Array(elsewhere.utf8))
+            #expect(try follow("out", "--timeline", "fresh").output.contains("timeline fresh"))
+            #expect(try fixture.run("timeline", "list").lines.count == 2)
+        }
+    }
+}
