@@ -191,7 +191,7 @@ struct ParserTests {
         (["mount", "--tme", "x", "/mnt"], "unknown option '--tme'", "did you mean --time?"),
         (
             ["--at", "-10m", "mount", "/m"], "unknown option '--at'",
-            "it belongs to asof mount, asof restore, asof backup restore: write it after the command's name"
+            "it belongs to asof mount, asof restore, asof backup restore, asof clone: write it after the command's name"
         ),
         (["window", "-z"], "unknown option '-z'", nil),
         (["mount", "-10m", "/mnt"], "unknown option '-1'", "a time follows its option: --at -10m"),

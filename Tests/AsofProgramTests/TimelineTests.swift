@@ -73,6 +73,20 @@ extension ProgramTests {
             #expect(try mounted("a", timeline: "main-3") == "in the child")
         }
 
+        @Test func `a running follow goes on in a child when a restored directory takes the place of its own`() throws {
+            try fixture.capture("a")
+            try restore("out")
+            let capture = try fixture.start("follow", "--no-stop", "--tick", "100ms", "data")
+            try SystemCall.rename(at: AT_FDCWD, fixture.folder.path("data"), to: AT_FDCWD, fixture.folder.path("old"))
+            try SystemCall.rename(at: AT_FDCWD, fixture.folder.path("out"), to: AT_FDCWD, fixture.folder.path("data"))
+            #expect(eventually { (try? capture.output().contains("timeline main-2")) ?? false })
+            try write("data/a", "after the exchange")
+            #expect(try fixture.run("backup", "create", "--timeline", "main-2").code == 0)
+            try capture.stop()
+            #expect(try mounted("a", timeline: "main-2") == "after the exchange")
+            #expect(try mounted("a") == "a")
+        }
+
         @Test func `what did not change is not logged again`() throws {
             let big = (0..<4_000_000).map { _ in UInt8.random(in: 0...255) }
             try fixture.folder.write("data/big", big)
