@@ -87,6 +87,19 @@ extension ProgramTests {
             #expect(try mounted("a") == "a")
         }
 
+        @Test func `a promoted mount is captured in a child, with what was changed in it`() throws {
+            try fixture.capture("a", "b")
+            #expect(try fixture.run("mount", "--rw", "--at", "latest", "mnt").code == 0)
+            try write("mnt/a", "changed in the mount")
+            let promoted = try fixture.run("promote", "mnt", "--to", "out", "--finalize")
+            #expect(promoted.code == 0, "\(promoted)")
+            #expect(try fixture.run("umount", "mnt").code == 0)
+            #expect(try origin("out")?.timeline == "main")
+            #expect(try follow("out").output.contains("timeline main-2"))
+            #expect(try mounted("a", timeline: "main-2") == "changed in the mount")
+            #expect(try mounted("a") == "a")
+        }
+
         @Test func `what did not change is not logged again`() throws {
             let big = (0..<4_000_000).map { _ in UInt8.random(in: 0...255) }
             try fixture.folder.write("data/big", big)

@@ -89,6 +89,9 @@ enum PromoteVerb {
         var options = Restore.Options()
         options.jobs = invocation.count("jobs") ?? min(8, max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
         options.rate = try invocation.size("limit")
+        // What was changed in the mount is what a capture of the folder finds different from that state.
+        let timeline = try mounted.repository.timeline(mounted.view.timeline)
+        options.origin = try timeline.origin(of: mounted.view.cut, head: try timeline.head())
         let outcome = Lock<Result<Void, AsofError>?>(nil)
         let worker: NamedThread
         do throws(Errno) {
