@@ -225,8 +225,8 @@ struct ParserTests {
             "write 2026-11-23T10:30:00Z (UTC) or 2026-11-23T10:30:00+01:00"
         ),
         (
-            ["promote"], "there is no asof promote in this release",
-            "restore the instant: asof restore --at WHEN --to DIR"
+            ["verify"], "there is no asof verify in this release",
+            "asof mount checks every frame it reads; asof window shows what is there"
         ),
     ]
 
