@@ -33,7 +33,7 @@ let package = Package(
         .target(name: "AsofCapture", dependencies: ["AsofCore", "AsofFileSystem", "AsofFormat", "AsofFrame", "AsofRepository", "AsofStore", "AsofSystem", "AsofView", "AsofWeaviate", "CLinux"]),
         .target(name: "AsofOverlay", dependencies: ["AsofCapture", "AsofCore", "AsofFileSystem", "AsofFormat", "AsofRepository", "AsofSystem", "AsofView", "CLinux"]),
         .target(name: "AsofFuse", dependencies: ["AsofCore", "AsofFileSystem", "AsofSystem", "CFuse3", "CLinux"]),
-        .target(name: "AsofCommands", dependencies: ["AsofCapture", "AsofCommandLine", "AsofCore", "AsofFileSystem", "AsofFormat", "AsofFrame", "AsofFuse", "AsofOverlay", "AsofRepository", "AsofStore", "AsofSystem", "AsofView", "CLinux"]),
+        .target(name: "AsofCommands", dependencies: ["AsofCapture", "AsofCommandLine", "AsofCore", "AsofFileSystem", "AsofFormat", "AsofFrame", "AsofFuse", "AsofOverlay", "AsofRepository", "AsofStore", "AsofSystem", "AsofView", "AsofWeaviate", "CLinux"]),
         .executableTarget(name: "asof", dependencies: ["AsofCommands"]),
 
         .target(name: "AsofTestSupport", dependencies: ["AsofCore", "AsofFileSystem", "AsofFormat", "AsofFrame", "AsofFuse", "AsofRepository", "AsofStore", "AsofSystem", "AsofView", "CLinux"]),

@@ -49,6 +49,9 @@ public enum Program {
         case ["check"]: return try CheckVerb.run(invocation)
         case ["mount"]: return try MountVerb.run(invocation, arguments)
         case ["internal-serve"]: return ServeVerb.run(invocation)
+        case ["internal-keep"]: return KeepVerb.run(invocation)
+        case ["internal-execute"]: return ExecuteVerb.run(invocation)
+        case ["start"]: return try StartVerb.run(invocation)
         case ["internal-crash-points"]: for name in CrashPointNames.all { Console.write("\(name)\n") }
         case ["umount"]: try UnmountVerb.run(invocation)
         case ["window"]: try WindowVerb.run(invocation)

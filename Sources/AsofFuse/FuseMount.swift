@@ -150,6 +150,13 @@ package final class FuseMount: @unchecked Sendable {
         }
     }
 
+    /// Ends the session after what clients changed in mapped memory has been written: for a mount that nobody may use any more. Clients
+    /// that still do find it gone (ENOTCONN).
+    package func end() {
+        if let root = try? SystemCall.open(mountPoint, O_RDONLY | O_DIRECTORY) { try? SystemCall.syncFileSystem(root.raw) }
+        abort()
+    }
+
     /// Ends the session whatever is in progress: waiting calls of clients fail with ECONNABORTED or ENOTCONN. For tests that hang,
     /// and for a server that cannot go on.
     package func abort() {

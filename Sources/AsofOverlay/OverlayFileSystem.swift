@@ -24,6 +24,8 @@ package final class OverlayFileSystem: AsofFileSystem {
     }
 
     package var place: String { folder.path }
+    /// The folder of changes that go with the mount; nil: they are kept.
+    package var temporaryFolder: String? { folder.isTemporary ? folder.path : nil }
 
     /// Ends it after the mount is gone.
     package func stop() throws(AsofError) {

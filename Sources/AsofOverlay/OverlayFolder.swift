@@ -82,7 +82,7 @@ package final class OverlayFolder: Sendable {
     }
 
     /// What mounts that were killed left.
-    private static func removeAbandoned(in parent: String) {
+    package static func removeAbandoned(in parent: String) {
         guard let reader = try? DirectoryReader(parent) else { return }
         while let entry = try? reader.next() {
             let path = "\(parent)/\(entry.name)"

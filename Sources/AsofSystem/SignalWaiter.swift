@@ -34,6 +34,27 @@ package final class SignalWaiter: @unchecked Sendable {
         }
     }
 
+    /// A signal, and whether a process sent it. What the terminal sends (^C) goes to every process of its foreground group, and need not
+    /// be handed on.
+    package struct Received: Sendable {
+        package var signal: Int32
+        package var isFromProcess: Bool
+    }
+
+    /// The next of the signals, and who sent it; nil when `timeout` passes first (nil: waits for ever).
+    package func receive(timeout: Duration? = nil) throws(Errno) -> Received? {
+        let (seconds, attoseconds) = min(max(timeout ?? .seconds(1_000_000), .zero), .seconds(1_000_000)).components
+        var time = timespec(tv_sec: Int(seconds), tv_nsec: Int(attoseconds / 1_000_000_000))
+        var information = siginfo_t()
+        do throws(Errno) {
+            let signal = try SystemCall.checked { sigtimedwait(signals, &information, &time) }
+            return Received(signal: signal, isFromProcess: information.si_code <= 0)
+        } catch {
+            if error.rawValue == EAGAIN { return nil }
+            throw error
+        }
+    }
+
     /// Lets a write to a pipe or socket whose reader is gone fail with EPIPE instead of ending the process.
     package static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
 }

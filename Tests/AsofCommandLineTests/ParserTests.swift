@@ -24,7 +24,7 @@ struct ParserTests {
         ["mount", "--at=-10m", "-r/repo", "/mnt"],
         ["-r", "/repo", "mount", "/mnt", "--at", "-10m"],
         ["--repo=/repo", "mount", "--time", "-10m", "/mnt"],
-        ["-r=/repo", "mount", "--time=-10m", "--", "/mnt"],
+        ["-r=/repo", "mount", "--time=-10m", "/mnt", "--"],
         ["mount", "/mnt", "--at", "-10m", "--repo", "/repo"],
     ]
 
@@ -191,7 +191,7 @@ struct ParserTests {
         (["mount", "--tme", "x", "/mnt"], "unknown option '--tme'", "did you mean --time?"),
         (
             ["--at", "-10m", "mount", "/m"], "unknown option '--at'",
-            "it belongs to asof mount, asof restore, asof backup restore, asof clone: write it after the command's name"
+            "it belongs to asof mount, asof start, asof restore, asof backup restore, asof clone: write it after the command's name"
         ),
         (["window", "-z"], "unknown option '-z'", nil),
         (["mount", "-10m", "/mnt"], "unknown option '-1'", "a time follows its option: --at -10m"),
@@ -203,7 +203,7 @@ struct ParserTests {
             ["mount", "--at", "latest", "--lsn", "3", "/m"], "--at was given twice",
             "give it once: two answers to one question are a slip"
         ),
-        (["mount"], "missing MOUNTPOINT", "MOUNTPOINT: An empty folder."),
+        (["mount"], "missing MOUNTPOINT", "MOUNTPOINT: An empty folder; with CMD any folder, or none."),
         (["record", "/data"], "missing MOUNTPOINT", "MOUNTPOINT: An empty folder: where the server is to work."),
         (["mount", "a", "b"], "one argument too many: 'b'", "a name with spaces needs quotes"),
         (["window", "x"], "one argument too many: 'x'", "a name with spaces needs quotes"),
@@ -243,7 +243,7 @@ struct ParserTests {
     func `prints the usage line of the command that was meant`() {
         #expect(
             failure(["mount"])?.description
-                == "missing MOUNTPOINT\n  usage: asof mount [options] MOUNTPOINT\n  hint: MOUNTPOINT: An empty folder.")
+                == "missing MOUNTPOINT\n  usage: asof mount [options] [MOUNTPOINT] [-- CMD...]\n  hint: MOUNTPOINT: An empty folder; with CMD any folder, or none.")
         #expect(failure(["window", "-z"])?.description == "unknown option '-z'\n  usage: asof window")
     }
 

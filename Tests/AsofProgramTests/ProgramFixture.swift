@@ -15,6 +15,8 @@ final class ProgramFixture {
 
     let folder: TemporaryDirectory
     private var captures: [ChildProcess] = []
+    /// `NAME=value`, for every command from now on.
+    var variables: [String] = []
 
     /// Following needs file handles, and so root.
     static let canFollow = Mounted.isPossible
@@ -38,10 +40,8 @@ final class ProgramFixture {
         return own.split(separator: "/").dropLast().map { "/" + $0 }.joined() + "/asof"
     }()
 
-    func run(_ arguments: [String]) throws -> Outcome { try run(arguments, environment(folder.path("repo"))) }
-
     private func environment(_ repository: String?) -> [String] {
-        ["PATH=/usr/bin:/bin:/usr/sbin:/sbin", "ASOF_STATE_DIR=\(folder.path("state"))"] + (repository.map { ["ASOF_REPO=\($0)"] } ?? [])
+        ["PATH=/usr/bin:/bin:/usr/sbin:/sbin", "ASOF_STATE_DIR=\(folder.path("state"))"] + (repository.map { ["ASOF_REPO=\($0)"] } ?? []) + variables
     }
 
     /// Runs a command to its end. `repository`: nil names none.
@@ -54,11 +54,15 @@ final class ProgramFixture {
         try run(arguments, environment(folder.path("repo")) + ["ASOF_CRASH_AT=\(point)"])
     }
 
-    private func run(_ arguments: [String], _ environment: [String]) throws -> Outcome {
+    func run(_ arguments: [String], in directory: String = ".") throws -> Outcome {
+        try run(arguments, environment(folder.path("repo")), in: directory)
+    }
+
+    private func run(_ arguments: [String], _ environment: [String], in directory: String = ".") throws -> Outcome {
         let (output, error) = (try file("output"), try file("error"))
         let child = try ChildProcess.spawn(
             Self.program, arguments: ["asof"] + arguments, environment: environment,
-            output: .descriptor(output.unmanaged), error: .descriptor(error.unmanaged), directory: folder.path)
+            output: .descriptor(output.unmanaged), error: .descriptor(error.unmanaged), directory: folder.path(directory))
         captures.append(child)
         let outcome = try #require(try child.wait(timeout: .seconds(60)), "asof \(arguments) does not end")
         captures.removeLast()
@@ -68,14 +72,17 @@ final class ProgramFixture {
 
     /// Starts a capture and waits for its ready line.
     @discardableResult
-    func start(_ arguments: String...) throws -> Capture {
+    func start(_ arguments: String...) throws -> Capture { try start(arguments, until: "ready") }
+
+    /// Starts a command and waits until its output holds `word`.
+    func start(_ arguments: [String], until word: String) throws -> Capture {
         let (output, error) = (try file("output-\(captures.count)"), try file("error-\(captures.count)"))
         let child = try ChildProcess.spawn(
             Self.program, arguments: ["asof"] + arguments, environment: environment(folder.path("repo")),
             output: .descriptor(output.unmanaged), error: .descriptor(error.unmanaged), directory: folder.path)
         captures.append(child)
         let capture = Capture(child: child, output: { try self.text(output) }, error: { try self.text(error) })
-        let isReady = eventually { (try? capture.output().contains("ready")) ?? false }
+        let isReady = eventually { (try? capture.output().contains(word)) ?? false }
         let said = try capture.error()
         try #require(isReady, "\(said)")
         return capture

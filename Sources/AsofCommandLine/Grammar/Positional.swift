@@ -7,6 +7,10 @@ package struct Positional: Sendable {
         case variadic
         /// Everything after `--`, untouched: another program's command line.
         case rest
+        /// The same, and it may be absent: the command that is run when all is there.
+        case command
+        /// Required, unless a command follows `--`.
+        case unlessCommand
     }
 
     /// In capitals, as help shows it.
@@ -29,6 +33,8 @@ package struct Positional: Sendable {
         case .optional: "[\(name)]"
         case .variadic: "[\(name)...]"
         case .rest: "-- \(name)..."
+        case .command: "[-- \(name)...]"
+        case .unlessCommand: "[\(name)]"
         }
     }
 }

@@ -47,18 +47,18 @@ struct InvocationBuilder {
     private func place(into invocation: inout Invocation) throws(UsageError) {
         let positionals = words.command.positionals
         var left = words.plain[...]
-        if positionals.contains(where: { $0.arity == .rest }) {
+        if positionals.contains(where: { $0.arity == .rest || $0.arity == .command }) {
             invocation.rest = words.afterDashes
         } else {
             left += words.afterDashes
         }
-        for positional in positionals where positional.arity != .rest {
+        for positional in positionals where positional.arity != .rest && positional.arity != .command {
             if positional.arity == .variadic {
                 invocation.placed[positional.name] = Array(left)
                 left = []
             } else if let word = left.popFirst() {
                 invocation.placed[positional.name] = [word]
-            } else if positional.arity == .required {
+            } else if positional.arity == .required || positional.arity == .unlessCommand && invocation.rest.isEmpty {
                 throw words.failure("missing \(positional.name)", hint: "\(positional.name): \(positional.help)")
             }
             for word in invocation.placed[positional.name] ?? [] { try check(word, positional.kind, positional.name) }

@@ -62,10 +62,10 @@ enum ZshCompletions {
         node.command.positionals.enumerated().map { place, positional in
             switch positional.arity {
             case .required: "'\(place + 1):\(positional.name):\(action(positional.kind))'"
-            case .optional: "'\(place + 1)::\(positional.name):\(action(positional.kind))'"
+            case .optional, .unlessCommand: "'\(place + 1)::\(positional.name):\(action(positional.kind))'"
             case .variadic:
                 "'*:\(positional.name):(\(node.chain.first?.visibleSubcommands.map(\.name).joined(separator: " ") ?? ""))'"
-            case .rest: "'*::\(positional.name):_normal'"
+            case .rest, .command: "'*::\(positional.name):_normal'"
             }
         }
     }

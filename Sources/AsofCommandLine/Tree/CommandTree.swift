@@ -12,9 +12,11 @@ package enum CommandTree {
         ],
         options: GlobalOptions.all,
         subcommands: [
-            InitCommand.command, FollowCommand.command, RecordCommand.command, MountCommand.command, UnmountCommand.command, RestoreCommand.command, DiffCommand.command, PromoteCommand.command,
+            InitCommand.command, FollowCommand.command, RecordCommand.command, MountCommand.command, UnmountCommand.command, StartCommand.command,
+            RestoreCommand.command, DiffCommand.command, PromoteCommand.command,
             WindowCommand.command, StatusCommand.command, CheckCommand.command, LogCommand.command, BackupCommands.group, CloneCommand.command, TimelineCommands.group, ProgramCommands.help, ProgramCommands.version,
-            ProgramCommands.completions, InternalCommands.serve, InternalCommands.crashPoints,
+            ProgramCommands.completions, InternalCommands.serve, InternalCommands.keep, InternalCommands.execute,
+            InternalCommands.crashPoints,
         ],
         examples: [
             Example("export ASOF_REPO=/backups/weaviate", "Name the repository once, for everything below."),
@@ -23,11 +25,11 @@ package enum CommandTree {
             Example("asof window", "From when to when, gaps, how far behind."),
             Example("asof mount --at -10m /mnt/past", "The directory as it was ten minutes ago."),
             Example("asof umount /mnt/past", "Done looking."),
+            Example("asof start --at -10m -- weaviate --port 8080 --scheme http", "A server on that state, isolated, with changes of its own."),
             Example("asof restore --at -10m --to /var/lib/weaviate-new", "A plain copy of that state, to start a server on."),
         ],
         sections: [TimesSection.section, TimesSection.quantities, ExitCodes.all],
         explained: [
-            "start": "restore the instant and start the server on it: asof restore --at WHEN --to DIR",
             "verify": "asof mount checks every frame it reads; asof window shows what is there",
             "snapshot": "every instant is kept; asof backup create --type base makes older ones quicker to open",
         ])

@@ -10,6 +10,31 @@ enum InternalCommands {
         ],
         isHidden: true)
 
+    /// The parent of the command of `asof mount … -- CMD` and `asof start`: makes its namespaces, starts it, and ends it when asof has died.
+    static let keep = Command(
+        "internal-keep",
+        summary: "keep a command that sees the past",
+        positionals: [Positional("CMD", arity: .rest, help: "The command.")],
+        options: [
+            .value("directory", "DIR", .directory, help: "Where the command starts."),
+            .value("host-name", "NAME", help: "The host's name, for the command. With it come mounts and a process namespace of its own."),
+            .flag("own-network", help: "A network namespace with a loopback and nothing else."),
+            .flag("drop-capabilities", help: "Take from the command what only the namespaces needed."),
+            .value("overlay", "DIR", .directory, help: "Changes that nobody needs any more when asof has died."),
+        ],
+        isHidden: true)
+
+    /// Becomes the command after `--`.
+    static let execute = Command(
+        "internal-execute",
+        summary: "become a command",
+        positionals: [Positional("CMD", arity: .rest, help: "The command.")],
+        options: [
+            .value("parent", "N", .count(0...(1 << 30)), help: "The process with which the command ends."),
+            .flag("drop-capabilities", help: "As `internal-keep` has it."),
+        ],
+        isHidden: true)
+
     /// The names that `ASOF_CRASH_AT` takes: for the campaign that kills the program at each of them.
     static let crashPoints = Command("internal-crash-points", summary: "list the crash points", isHidden: true)
 }

@@ -20,11 +20,21 @@ enum MountCommand {
             as well. An overlay belongs to one state: `latest` and `-10m` mean, where DIR holds an overlay already, the state that it lies over.
             """,
             """
+            With `-- CMD` the mount is for CMD and what it starts alone: it is mounted in a mount namespace that nobody else sees, and gone when CMD \
+            ends. So MOUNTPOINT may be a folder that is in use, such as the data directory itself: CMD then finds the past at the usual path. Without \
+            MOUNTPOINT a folder of asof's is taken. `$ASOF_MOUNT` says where it is. The exit code is CMD's: 128 + N where signal N ended it, 126 and \
+            127 where it cannot be started. Processes that CMD leaves behind find the mount gone (ENOTCONN). Who is not root needs user \
+            namespaces, and sees all files as his own.
+            """,
+            """
             The extended attributes `user.asof.time`, `user.asof.lsn` and `user.asof.timeline` of the mounted folder say which \
             state it is. Needs `/dev/fuse`, and `fusermount3` unless root runs it.
             """,
         ],
-        positionals: [Positional("MOUNTPOINT", .directory, help: "An empty folder.")],
+        positionals: [
+            Positional("MOUNTPOINT", .directory, arity: .unlessCommand, help: "An empty folder; with CMD any folder, or none."),
+            Positional("CMD", arity: .command, help: "Run this with the mount, which goes when it ends."),
+        ],
         options: [
             .value(
                 "at", "WHEN", .time, aliases: [Option.Alias("time"), Option.Alias("lsn", prefix: "lsn:", placeholder: "N")],
@@ -47,6 +57,8 @@ enum MountCommand {
             Example("asof mount --at 2026-11-23T10:30:00Z /mnt/past", "The directory at that moment."),
             Example("asof mount --at -10m --owner me /mnt/past", "Ten minutes ago, readable by whoever runs this."),
             Example("asof mount --at -10m --rw --overlay /var/tmp/try /mnt/try", "To work on; the changes stay in /var/tmp/try."),
+            Example("asof mount --at -10m /var/lib/weaviate -- ls -l /var/lib/weaviate", "Only that command sees the past, and at the usual path."),
+            Example("asof mount --at -10m -- sh -c 'cd $ASOF_MOUNT && sha256sum *'", "Without a folder to name or to clean up."),
             Example("asof mount /mnt/time && ls /mnt/time/1h-ago", "A directory of time."),
             Example("cp -a /mnt/past/classname /var/lib/rescued", "Copy a part of it out; `asof restore` writes all of it."),
         ],

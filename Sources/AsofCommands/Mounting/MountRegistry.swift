@@ -14,7 +14,8 @@ struct MountRegistry {
     }
 
     struct Registration: Sendable {
-        fileprivate var path: String?
+        /// Nil: nothing was written.
+        fileprivate(set) var path: String?
         func remove() { if let path { try? SystemCall.unlink(path) } }
     }
 

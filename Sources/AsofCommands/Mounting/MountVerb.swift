@@ -10,7 +10,7 @@ enum MountVerb {
         if invocation.flag("dry-run") {
             let session = try Session(invocation)
             let head = try session.timeline.head()
-            let mountPoint = Session.absolute(try invocation.argument("MOUNTPOINT"))
+            let mountPoint = Session.absolute(invocation.positional("MOUNTPOINT") ?? "\(session.stateFolder)/past")
             guard let when = try invocation.when("at") else {
                 try DryRun.say("mount a directory of time at \(mountPoint)", with: ["mountPoint": mountPoint], invocation)
                 return 0
@@ -22,6 +22,7 @@ enum MountVerb {
                 with: ["mountPoint": mountPoint, "lsn": cut.lsn.description, "time": cut.time.description], invocation)
             return 0
         }
+        if !invocation.rest.isEmpty { return try PrivateMountVerb.run(invocation) }
         if invocation.flag("foreground") {
             let signals: SignalWaiter
             do throws(Errno) { signals = try SignalWaiter(blocking: [SIGINT, SIGTERM, SIGHUP]) } catch {
@@ -60,17 +61,23 @@ enum MountVerb {
         }
     }
 
-    private static func announce(_ facts: ServedMount.Facts, _ invocation: Invocation) {
-        if invocation.flag("json") { return (try? Console.json(facts)) ?? () }
+    /// What whoever reads the mount should know.
+    static func warn(_ facts: ServedMount.Facts, _ invocation: Invocation) {
         guard !invocation.flag("quiet") else { return }
         if let note = facts.note { Console.note(note) }
-        guard let lsn = facts.lsn, let time = facts.time else {
-            return Console.line("\(facts.mountPoint): a directory of time, from \(facts.from) to \(facts.to)")
-        }
         if let name = Name("user.asof.exact"), let directory = try? SystemCall.open(facts.mountPoint, SystemCall.O_PATH),
             let value = try? SystemCall.extendedAttribute(directory.raw, name), value.elementsEqual("false".utf8)
         {
             Console.note("this state is fuzzy: something moved while it was taken, and files may be torn; `asof log` shows the ticks beside it")
+        }
+    }
+
+    private static func announce(_ facts: ServedMount.Facts, _ invocation: Invocation) {
+        if invocation.flag("json") { return (try? Console.json(facts)) ?? () }
+        guard !invocation.flag("quiet") else { return }
+        warn(facts, invocation)
+        guard let lsn = facts.lsn, let time = facts.time else {
+            return Console.line("\(facts.mountPoint): a directory of time, from \(facts.from) to \(facts.to)")
         }
         Console.line("\(facts.mountPoint): the directory as of \(time) (lsn:\(lsn))\(facts.age.map { ", \($0)" } ?? "")")
     }

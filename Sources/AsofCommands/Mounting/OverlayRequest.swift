@@ -9,7 +9,7 @@ internal import AsofView
 /// What `--rw` and `--overlay` ask for.
 struct OverlayRequest {
     /// Where the changes are kept; nil: they go with the mount.
-    private let folder: String?
+    let folder: String?
 
     /// Nil: the mount is for reading.
     init?(_ invocation: Invocation) throws(AsofError) {
@@ -22,6 +22,9 @@ struct OverlayRequest {
             throw AsofError(.usage, "--rw needs --at: one state can be changed, not all of time", hint: "`--at latest` is the newest")
         }
     }
+
+    /// For a server, which always gets changes of its own.
+    init(forServer invocation: Invocation) { folder = invocation.value("overlay").map(Session.absolute) }
 
     /// The state that `when` means; of a time relative to now, the one that the overlay lies over already.
     func request(_ when: When, now: Instant) throws(AsofError) -> CutRequest {

@@ -27,14 +27,21 @@ struct ServedMount {
     let facts: Facts
     private let mount: FuseMount
     /// Of a mount that can be changed.
-    private let overlay: OverlayFileSystem?
-    private let registration: MountRegistry.Registration
+    let overlay: OverlayFileSystem?
+    private var registration: MountRegistry.Registration
 
+    /// Mounts for everybody on this host.
     init(_ invocation: Invocation) throws(AsofError) {
         let mountPoint = try RecordVerb.realPath(try invocation.argument("MOUNTPOINT"))
         try StackedMount.refuse(mountPoint)
         try Self.requireEmpty(mountPoint)
         let session = try Session(invocation)
+        try self.init(invocation, session, at: mountPoint, changes: try OverlayRequest(invocation))
+        registration = MountRegistry(stateFolder: session.stateFolder).register(mountPoint, overlay: overlay?.place)
+    }
+
+    /// Mounts at `mountPoint`, absolute and without links, whatever is there.
+    init(_ invocation: Invocation, _ session: Session, at mountPoint: String, changes: OverlayRequest?) throws(AsofError) {
         let now = SystemClock.now()
         let cache = Int(clamping: try invocation.size("cache") ?? 32 << 20)
         let reader = ObjectReader(repository: session.repository, frameCache: cache / 4 * 3, pageCache: cache / 4)
@@ -43,7 +50,6 @@ struct ServedMount {
         }
         let fileSystem: any AsofFileSystem
         var facts: Facts
-        let changes = try OverlayRequest(invocation)
         var opened: OverlayFileSystem?
         if let when = try invocation.when("at") {
             let request = try changes?.request(when, now: now) ?? CutRequest(when.resolve(now: now))
@@ -72,7 +78,7 @@ struct ServedMount {
                 isReadOnly: opened == nil, threads: 2))
         try mount.start()
         overlay = opened
-        registration = MountRegistry(stateFolder: session.stateFolder).register(mountPoint, overlay: opened?.place)
+        registration = MountRegistry.Registration()
         self.facts = facts
     }
 
@@ -97,6 +103,14 @@ struct ServedMount {
         try ended.get()
         try kept.get()
         return 0
+    }
+
+    /// Ends it, whoever still uses it.
+    func end() throws(AsofError) {
+        mount.end()
+        let ended = Result { () throws(AsofError) in try mount.wait() }
+        try overlay?.stop()
+        try ended.get()
     }
 
     private static func facts(_ mountPoint: String, _ head: Head) -> Facts {
@@ -129,7 +143,8 @@ struct ServedMount {
 
     private static func owner(_ invocation: Invocation) throws(AsofError) -> (user: UInt32, group: UInt32)? {
         switch try invocation.owner("owner") {
-        case nil: nil
+        // In a user namespace of our own there is nobody else.
+        case nil: PrivateMounts.isForUserAlone ? (geteuid(), getegid()) : nil
         case .caller: (geteuid(), getegid())
         case .ids(let user, let group): (user, group)
         }

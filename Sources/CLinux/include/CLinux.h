@@ -186,3 +186,27 @@ int asof_watch_arm(struct asof_watch *watch, int socket, uint64_t hold);
 int asof_watch_disarm(struct asof_watch *watch, int socket);
 /// The watchdog's whole life: until the other end of `socket` closes. `targets` are pidfds, or descriptors of cgroup.freeze.
 int asof_watchdog_run(int socket, int page, int mode, const int *targets, size_t count);
+
+// Namespaces (namespaces.c): of the calling thread, and so of the children that it starts.
+#define ASOF_NEW_MOUNTS 0x00020000
+#define ASOF_NEW_HOST_NAME 0x04000000
+#define ASOF_NEW_USERS 0x10000000
+#define ASOF_NEW_PROCESSES 0x20000000
+#define ASOF_NEW_NETWORK 0x40000000
+/// unshare(2).
+int asof_unshare(int kinds);
+/// setns(2).
+int asof_enter_namespace(int descriptor, int kind);
+/// What is mounted from now on is seen in this mount namespace alone; what others mount and unmount still arrives (MS_SLAVE).
+int asof_keep_mounts_to_ourselves(void);
+/// A /proc of the calling process's process namespace, over the one that is there.
+int asof_mount_proc(void);
+/// A small empty file system in memory at `path`.
+int asof_mount_memory(const char *path);
+/// The file `source` appears at `target` as well (MS_BIND).
+int asof_mount_over(const char *source, const char *target);
+/// Brings `lo` up in this network namespace.
+int asof_raise_loopback(void);
+/// Lets the programs that this thread starts keep its capabilities, whoever runs them (ambient capabilities); and ends that.
+int asof_hand_capabilities_on(void);
+int asof_drop_handed_capabilities(void);

@@ -1,0 +1,96 @@
+import AsofCore
+import AsofSystem
+import AsofTestSupport
+import Glibc
+import Testing
+
+extension ProgramTests {
+    @Suite(.enabled(if: ProgramFixture.canFollow))
+    struct MountingForOneCommand {
+        let fixture: ProgramFixture
+
+        init() throws {
+            fixture = try ProgramFixture()
+            try fixture.capture("a")
+            // The past: `a` holds "a". The present is another.
+            try fixture.folder.write("data/a", Array("present".utf8))
+        }
+
+        private func mount(_ arguments: String..., then script: String) throws -> ProgramFixture.Outcome {
+            try fixture.run(["mount", "--at", "latest", "-q"] + arguments + ["--", "sh", "-c", script])
+        }
+
+        private func present() throws -> String { String(decoding: try fixture.folder.read("data/a"), as: UTF8.self) }
+
+        @Test func `shows the past to the command alone, also over a folder in use`() throws {
+            let seen = try mount("data", then: "cat data/a; cd data && cat a")
+            #expect(seen.code == 0 && seen.output == "aa", "\(seen)")
+            #expect(try present() == "present")
+            #expect(try !String(decoding: SystemCall.readAll(path: "/proc/self/mountinfo"), as: UTF8.self).contains(fixture.folder.path))
+        }
+
+        @Test func `finds a folder by itself and says which`() throws {
+            let seen = try mount(then: "echo $ASOF_MOUNT; cat $ASOF_MOUNT/a")
+            #expect(seen.output == "\(fixture.folder.path("state/past"))\na", "\(seen)")
+        }
+
+        @Test func `starts the command in the past where its folder is covered`() throws {
+            let seen = try fixture.run(["mount", "--at", "latest", "-q", ".", "-r", "../repo", "--state-dir", "../state", "--", "cat", "a"], in: "data")
+            #expect(seen.output == "a", "\(seen)")
+        }
+
+        @Test(arguments: [
+            ("exit 0", 0), ("exit 7", 7), ("kill -TERM $$", 143), ("kill -KILL $$", 137), ("exec nosuch-command", 127), ("exec /etc/passwd", 126),
+        ] as [(String, Int32)])
+        func `ends as the command ends`(_ script: String, _ code: Int32) throws {
+            #expect(try mount(then: script).code == code)
+        }
+
+        @Test func `says as a shell does that a command is not there`() throws {
+            let missing = try fixture.run("mount", "--at", "latest", "-q", "--", "nosuch-command")
+            #expect(missing.code == 127 && missing.error == "asof: cannot run nosuch-command: No such file or directory\n", "\(missing)")
+            #expect(try fixture.run("mount", "--at", "latest", "-q", "--", "/etc/passwd").code == 126)
+        }
+
+        @Test func `lets changes go with the command, or keeps them`() throws {
+            #expect(try mount("--rw", "data", then: "echo changed > data/a; cat data/a").output == "changed\n")
+            #expect(try mount("data", then: "cat data/a").output == "a")
+            #expect(try fixture.folder.names(in: "state/overlays").isEmpty)
+            #expect(try mount("--rw", "--overlay", "kept", "data", then: "echo changed > data/a").code == 0)
+            #expect(try mount("--rw", "--overlay", "kept", "data", then: "cat data/a").output == "changed\n")
+            #expect(try present() == "present")
+        }
+
+        @Test func `ends though the command leaves processes behind, which find the mount gone`() throws {
+            let script = "cd data; (exec 3<a; sleep 1; cat a || echo gone > \(fixture.folder.path("left"))) 2> /dev/null & sleep 0.1"
+            let start = ContinuousClock.now
+            #expect(try mount("data", then: script).code == 0)
+            #expect(.now - start < .milliseconds(900))
+            #expect(eventually { access(fixture.folder.path("left"), F_OK) == 0 })
+        }
+
+        @Test func `refuses to hide what it needs itself`() throws {
+            let refused = try mount(".", then: "true")
+            #expect(refused.code == 64 && refused.error.contains("would be hidden"), "\(refused)")
+            #expect(try mount("--rw", "--overlay", "data/kept", "data", then: "true").code == 64)
+            #expect(try mount("--foreground", "data", then: "true").code == 64)
+        }
+
+        @Test func `hands signals on, and takes the command with it when it is killed`() throws {
+            let script = "trap 'echo told >> told' TERM; echo ready; n=0; while [ $n -lt 600 ]; do sleep 0.1; n=$((n + 1)); [ -f stop ] && exit 9; done"
+            let told = try fixture.start("mount", "--at", "latest", "-q", "data", "--", "sh", "-c", script)
+            try told.child.kill(SIGTERM)
+            #expect(eventually { access(fixture.folder.path("told"), F_OK) == 0 })
+            try fixture.folder.write("stop", [])
+            #expect(try told.child.wait() == .exited(9))
+            try SystemCall.unlink(fixture.folder.path("stop"))
+
+            let killed = try fixture.start("mount", "--at", "latest", "-q", "--rw", "data", "--", "sh", "-c", "echo ready; echo $$ > pid; sleep 600")
+            #expect(eventually { (try? fixture.folder.read("pid"))?.last == 0x0A })
+            let pid = try #require(Int32(String(decoding: fixture.folder.read("pid").dropLast(), as: UTF8.self)))
+            try killed.child.kill(SIGKILL)
+            #expect(eventually { (try? ProcessIdentity.of(pid)) == nil })
+            #expect(eventually { (try? fixture.folder.names(in: "state/overlays")) == [] })
+        }
+    }
+}
