@@ -28,7 +28,7 @@ struct RenderingTests {
     func `help of mount reads as it should`() {
         let help = HelpText.render(CommandTree.root, path: ["mount"], width: 80)
         #expect(
-            help.hasPrefix("asof mount: show the directory as it was\n\nUsage: asof mount [options] MOUNTPOINT\n\n"))
+            help.hasPrefix("asof mount: show the directory as it was\n\nUsage: asof mount [options] [MOUNTPOINT] [-- CMD...]\n\n"))
         #expect(help.contains("--at WHEN, --time WHEN, --lsn N\n"))
         #expect(help.contains("\n  10   no repository there, or none named\n"))
         #expect(help.contains("(default: 256MiB)"))
