@@ -84,6 +84,7 @@ extension ProgramTests {
                 ["start", "--at", "latest", "--unsafe-shared-network", "--server-port", "\(port)", "--", fixture.server, "\(port)"], until: "ready")
             #expect(try HTTP.get("/reach/\(LoopbackSocket.port(of: listener))", port: port) == "yes")
             #expect(try HTTP.get("/environment", port: port).contains("CLUSTER_GOSSIP_BIND_PORT="))
+            #expect(try HTTP.get("/environment", port: port).contains("GRPC_PORT="))
             #expect(try self.run("--unsafe-shared-network", "--server-port", "\(port)", command: ["true"]).error.contains("is in use"))
             try run.stop()
         }

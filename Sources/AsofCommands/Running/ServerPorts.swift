@@ -18,10 +18,18 @@ struct ServerPorts {
     init(_ invocation: Invocation, _ environment: EnvironmentVariables) throws(AsofError) {
         sharesNetwork = invocation.flag("unsafe-shared-network")
         server = Self.port(invocation, "server-port") ?? Self.portInCommand(invocation.rest) ?? 8080
-        serverGRPC = environment["GRPC_PORT"].flatMap { UInt16($0) } ?? 50_051
         if sharesNetwork {
             // Whoever answers there already would be taken for the server.
-            for port in [server, serverGRPC] { try Self.requireFree(port) }
+            try Self.requireFree(server)
+            // A production server beside it has the usual one.
+            if let port = Self.port(invocation, "grpc-port") {
+                try Self.requireFree(port)
+                serverGRPC = port
+            } else {
+                do throws(Errno) { serverGRPC = try LoopbackSocket.freePort() } catch { throw AsofError(error, "cannot find a free port") }
+            }
+        } else {
+            serverGRPC = environment["GRPC_PORT"].flatMap { UInt16($0) } ?? 50_051
         }
         http = try Self.forwarder(Self.port(invocation, "port"), to: server, sharesNetwork, orAny: !sharesNetwork)
         grpc = try Self.forwarder(Self.port(invocation, "grpc-port"), to: serverGRPC, sharesNetwork, orAny: false)
@@ -53,7 +61,7 @@ struct ServerPorts {
 
     private static func inUse(_ port: UInt16, _ error: Errno) -> AsofError {
         guard error.rawValue == EADDRINUSE else { return AsofError(error, "cannot listen at 127.0.0.1:\(port)") }
-        return AsofError(.failure, "port \(port) of 127.0.0.1 is in use", hint: "give another one, or no --port for any that is free")
+        return AsofError(.failure, "port \(port) of 127.0.0.1 is in use", hint: "give another one; in a network of its own a server may use any, and no --port takes one that is free")
     }
 
     private static func port(_ invocation: Invocation, _ name: String) -> UInt16? { invocation.count(name).flatMap { UInt16(exactly: $0) } }

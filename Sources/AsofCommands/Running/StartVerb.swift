@@ -53,6 +53,7 @@ enum StartVerb {
             Console.note("taken from the server's environment: \(environment.removed.joined(separator: ", ")) (--unsafe-keep-env NAME keeps one)")
         }
         environment.set("ASOF_MOUNT", mountPoint)
+        if sharesNetwork { environment.set("GRPC_PORT", String(ports.serverGRPC)) }
         let kept = try KeptCommand(
             invocation.rest,
             KeptCommand.Surroundings(
