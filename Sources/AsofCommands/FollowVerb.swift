@@ -13,6 +13,7 @@ enum FollowVerb {
             throw AsofError(error, "cannot block signals")
         }
         let directory = try RecordVerb.realPath(try invocation.argument("DIR"))
+        try FolderLayout.requireNoRestore(in: directory)
         let asked = try Session(invocation, .writing)
         var options = Follower.Options()
         if let tick = try invocation.duration("tick") { options.tick = tick }

@@ -20,6 +20,7 @@ enum RecordVerb {
             throw AsofError(
                 .usage, "BACKING and MOUNTPOINT must not lie in each other", hint: "the files stay in BACKING; the server works in MOUNTPOINT, another empty folder")
         }
+        try FolderLayout.requireNoRestore(in: backing)
         try StackedMount.refuse(mountPoint)
         try ServedMount.requireEmpty(mountPoint)
         let timeline = try CaptureTimeline(invocation, try Session(invocation, .writing), of: backing)

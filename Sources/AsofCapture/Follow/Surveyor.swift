@@ -50,8 +50,12 @@ final class Surveyor {
         for name in names { try look(at: name, in: directory, descriptor, &tick) }
     }
 
+    /// What a restore in place keeps beside the directory's own entries.
+    static func isLeftOut(_ name: Name, in directory: InodeNumber) -> Bool { directory == .root && HiddenName.isLeftOut(name) }
+
     /// Looks at a name; a directory that nobody knew is watched and looked through.
     private func look(at name: Name, in parent: InodeNumber, _ directory: SharedDescriptor, _ tick: inout Tick) throws(AsofError) {
+        guard !Self.isLeftOut(name, in: parent) else { return }
         let place = Tick.Place(parent: parent, name: name)
         // What the name meant may have lost one of its names.
         if let before = tree.target(of: name, in: parent) { tick.touch(before) }

@@ -120,7 +120,7 @@ final class TreeScan: Sendable {
         for entry in try known?.entries(of: number) ?? [] { old[entry.name] = entry.inode }
         var operations: [Operation] = []
         let path = state.withLock { $0.tree.path(of: number) } ?? []
-        for name in try Surveyor.names(in: descriptor) {
+        for name in try Surveyor.names(in: descriptor) where !Surveyor.isLeftOut(name, in: number) {
             guard !state.withLock({ $0.isCancelled }) else { return }
             guard let opened = try open(name, descriptor) else { continue }
             let status = try Surveyor.status(of: opened)

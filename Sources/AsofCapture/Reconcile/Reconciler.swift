@@ -97,6 +97,7 @@ final class Reconciler: Sendable {
                 DirectoryReader(SharedDescriptor(try SystemCall.reopen(node.raw, O_RDONLY | O_DIRECTORY)))
             }
             while let entry = try calling("a directory", { () throws(Errno) in try reader.next() }) {
+                guard !NodeTable.isLeftOut(entry.name, in: node) else { continue }
                 let child = try calling(entry.name.description) { () throws(Errno) in try table.resolve(entry.name, in: node).node }
                 let before = old.removeValue(forKey: entry.name)
                 if before != child.inode {

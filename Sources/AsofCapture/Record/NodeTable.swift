@@ -54,6 +54,7 @@ final class NodeTable: Sendable {
 
     /// The node that `name` in `parent` means now, used once more: the kernel forgets it, or `forget` gives it back.
     func resolve(_ name: Name, in parent: RecordedNode) throws(Errno) -> (node: RecordedNode, status: FileStatus) {
+        guard !Self.isLeftOut(name, in: parent) else { throw Errno(ENOENT) }
         let descriptor = SharedDescriptor(try SystemCall.open(at: parent.raw, name, SystemCall.O_PATH | O_NOFOLLOW))
         let status = try SystemCall.status(descriptor.unmanaged)
         let identity = BackingIdentity(status)
@@ -67,6 +68,9 @@ final class NodeTable: Sendable {
         }
         return (node, status)
     }
+
+    /// What a restore in place keeps beside the directory's own entries: nobody sees it through the mount.
+    static func isLeftOut(_ name: Name, in parent: RecordedNode) -> Bool { parent.inode == .root && HiddenName.isLeftOut(name) }
 
     /// The number of a file that is there; given now when it has none.
     private func number(

@@ -28,6 +28,7 @@ extension RecordFileSystem {
         try directory.reader.withLock { reader throws(Errno) in
             try reader.seek(Int64(bitPattern: cookie))
             while let entry = try reader.next() {
+                guard !NodeTable.isLeftOut(entry.name, in: directory.node) else { continue }
                 let identity = BackingIdentity(device: directory.node.identity.device, inode: entry.inode)
                 let inode = table.number(of: identity) ?? InodeNumber(entry.inode)
                 let shown = DirectoryEntry(

@@ -32,6 +32,7 @@ extension RecordFileSystem {
         _ verb: Verb, _ name: Name, in parent: NodeID, _ request: Request, _ perform: (Int32) throws(Errno) -> [UInt8]
     ) throws(Errno) -> Node {
         let directory = try table.node(parent)
+        try refuseLeftOut(name, in: directory)
         return try logging(verb, [directory]) { () throws(Errno) in
             var target: [UInt8] = []
             try asCaller(request) { () throws(Errno) in target = try perform(directory.raw) }
@@ -47,6 +48,7 @@ extension RecordFileSystem {
         _ name: Name, in parent: NodeID, mode: UInt32, flags: Int32, _ request: Request
     ) throws(Errno) -> (Node, FileHandle) {
         let directory = try table.node(parent)
+        try refuseLeftOut(name, in: directory)
         do throws(Errno) {
             return try logging(.create, [directory]) { () throws(Errno) in
                 var made: Int32 = -1
@@ -67,6 +69,11 @@ extension RecordFileSystem {
             let handle = try open(node, flags: flags)
             return (reply(node, status), handle)
         }
+    }
+
+    /// A name that would not be captured must not come.
+    private func refuseLeftOut(_ name: Name, in directory: RecordedNode) throws(Errno) {
+        if NodeTable.isLeftOut(name, in: directory) { throw Errno(EPERM) }
     }
 
     /// Takes back what was just made when it cannot be held: what is there must be in the log.
@@ -101,6 +108,7 @@ extension RecordFileSystem {
     package func link(_ node: NodeID, as name: Name, in parent: NodeID, _ request: Request) throws(Errno) -> Node {
         let node = try table.node(node)
         let directory = try table.node(parent)
+        try refuseLeftOut(name, in: directory)
         return try logging(.link, [directory, node]) { () throws(Errno) in
             try SystemCall.link(descriptor: node.raw, to: directory.raw, name)
             let status = try node.status()
@@ -158,6 +166,7 @@ extension RecordFileSystem {
         guard options.isSubset(of: [.noReplace, .exchange]) else { throw Errno(EINVAL) }
         let from = try table.node(parent)
         let to = try table.node(newParent)
+        try refuseLeftOut(newName, in: to)
         let node = try table.resolve(name, in: from).node
         defer { table.release(node) }
         let other: RecordedNode?

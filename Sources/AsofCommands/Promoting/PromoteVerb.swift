@@ -58,7 +58,7 @@ enum PromoteVerb {
         try OverlayControl.freeze(mounted.folder)
         CrashPoint.reach("promote.frozen.after")
         try Promotion(try mounted.contents(), over: mounted.view, in: path).run()
-        try folder.switchOver(leftovers: Promotion.leftovers)
+        try folder.switchOver()
         promotion.isDone = true
         try OverlayFolder.save(promotion, at: mounted.folder)
         try say(promotion, mounted, invocation)

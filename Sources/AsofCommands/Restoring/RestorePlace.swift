@@ -29,12 +29,17 @@ enum RestorePlace {
     }
 
     /// Throws where a restore must not be made, whatever is in it.
-    static func check(_ target: String, _ session: Session, _ invocation: Invocation) throws(AsofError) {
+    static func check(_ site: RestoreSite, _ session: Session, _ invocation: Invocation) throws(AsofError) {
+        let target = site.target
         var places = [("the state directory", session.stateFolder), ("the spool", session.defaultSpool.folder)]
         if let last = try session.lastCapture() { places.append(("the spool", last.spool)) }
         if case .directory(let path) = try Session.location(invocation) { places.append(("the repository", path)) }
-        for (what, place) in places where FolderLayout.isInside(target, (try? SystemCall.realPath(place)) ?? place) {
-            throw AsofError(.usage, "\(target) lies in \(what) \(place)", hint: "restore into a folder elsewhere")
+        for (what, place) in places {
+            let real = (try? SystemCall.realPath(place)) ?? place
+            if FolderLayout.isInside(target, real) { throw AsofError(.usage, "\(target) lies in \(what) \(place)", hint: "restore into a folder elsewhere") }
+            if site.isInPlace, FolderLayout.isInside(real, target) {
+                throw AsofError(.usage, "\(what) \(place) lies in \(target), and would be moved away with what is there", hint: "restore into a new folder by --to")
+            }
         }
         var above = target
         while above.count > 1 {
@@ -51,7 +56,7 @@ enum RestorePlace {
         if target == "/" || MountTable.isMountPoint(target) || names == ["lost+found"] {
             throw AsofError(
                 .failure, "\(target) is the root of a volume, which cannot be replaced by a rename",
-                hint: "restore into a folder in it, such as \(target == "/" ? "" : target)/restored (restoring in place is not there yet)")
+                hint: target == "/" ? "restore into a new folder" : "restore into it by --in-place \(ShellWord.quoted(target)) instead of --to, or into a folder in it, such as \(target)/restored")
         }
         guard let name = names.first else { return }
         throw AsofError(.failure, "\(target) is not empty: it holds \(Printable.quoted(name))", hint: "restore into a new folder, and exchange the two when you have looked at it")
@@ -66,13 +71,14 @@ enum RestorePlace {
     }
 
     /// Throws where the file system of the target has not the room.
-    static func requireSpace(for survey: RestoreSurvey, at target: String) throws(AsofError) {
-        let status = try space(at: target)
+    static func requireSpace(for survey: RestoreSurvey, at site: RestoreSite) throws(AsofError) {
+        let (status, target) = (try space(at: site), site.target)
         let free = geteuid() == 0 ? status.freeBlocks.multipliedReportingOverflow(by: status.fragmentSize).partialValue : status.availableBytes
         if survey.space > free {
             throw AsofError(
                 .failure, "\(HumanFormat.bytes(survey.space)) are needed and \(HumanFormat.bytes(free)) are free at \(target): \(HumanFormat.bytes(survey.space - free)) too few",
-                hint: "free space there, or restore to another file system")
+                hint: site.isInPlace
+                    ? "the old state and the new one are there together until the end: free space, or restore to another file system by --to" : "free space there, or restore to another file system")
         }
         // File systems that make inodes as they need them say that they have none.
         if status.files > 0, survey.inodes > status.freeFiles {
@@ -82,8 +88,8 @@ enum RestorePlace {
         }
     }
 
-    static func space(at target: String) throws(AsofError) -> FileSystemStatus {
-        let parent = RestoreFolder.parent(of: target)
+    static func space(at site: RestoreSite) throws(AsofError) -> FileSystemStatus {
+        let parent = site.parent
         do throws(Errno) {
             let folder = try SystemCall.open(parent, SystemCall.O_PATH | O_DIRECTORY)
             return try SystemCall.fileSystemStatus(folder.raw)

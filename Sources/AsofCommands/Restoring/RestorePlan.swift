@@ -9,7 +9,7 @@ internal import AsofView
 /// What a restore is about: which state, to where, and whether one that was begun goes on.
 struct RestorePlan {
     let session: Session
-    let target: String
+    let site: RestoreSite
     let head: Head
     let reader: ObjectReader
     let cut: Cut
@@ -20,16 +20,21 @@ struct RestorePlan {
     /// What an interrupted restore has done, and where.
     let begun: RestoreState?
     let folder: String
+    /// This very restore was done by the command before, which did not come to clear away what it needed.
+    let hasEnded: Bool
+
+    var target: String { site.target }
 
     init(_ invocation: Invocation) throws(AsofError) {
         session = try Session(invocation)
         asked = try invocation.required("at")
-        target = try RestorePlace.resolve(try invocation.required("to"))
-        try RestorePlace.check(target, session, invocation)
+        site = try Self.site(invocation)
+        try RestorePlace.check(site, session, invocation)
+        if site.isInPlace { try RestoreInPlace.check(site.target) }
         let repository = session.repository.id.description
-        folder = RestoreFolder.path(for: target, repository: repository)
         reader = ObjectReader(repository: session.repository)
-        let known = try Self.begun(target)
+        let known = try Self.begun(site)
+        folder = known?.path ?? site.path(repository: repository)
         guard let when = try invocation.when("at") else { throw AsofError(.usage, "restore needs --at", hint: "give --at WHEN") }
         if let known, known.state.asked == asked, known.state.repository == repository, known.state.timeline == session.timeline.name {
             head = try session.timeline.head()
@@ -42,33 +47,42 @@ struct RestorePlan {
         }
         begun = known?.state
         guard let known else {
-            try RestorePlace.requireFree(target)
+            hasEnded = site.ended().contains(site.endedPath(repository: repository, lsn: cut.lsn)) && (try? SystemCall.status(site.target)) != nil
+            if !site.isInPlace, !hasEnded { try RestorePlace.requireFree(site.target) }
             return
         }
-        guard known.state.repository == repository, known.state.timeline == session.timeline.name, known.state.lsn == cut.lsn.rawValue, known.path == folder else {
+        hasEnded = false
+        guard known.state.repository == repository, known.state.timeline == session.timeline.name, known.state.lsn == cut.lsn.rawValue else {
             let other = known.state.repository == repository ? "" : " of another repository"
             throw AsofError(
                 .failure, "\(known.path) holds an interrupted restore of lsn:\(known.state.lsn) on timeline \(known.state.timeline)\(other), not of lsn:\(cut.lsn)",
-                hint: "go on with that one by --at \(known.state.asked), or remove the folder (rm -r \(ShellWord.quoted(known.path))) and begin this one")
+                hint: known.state.swap == nil
+                    ? "go on with that one by --at \(known.state.asked), or remove the folder (rm -r \(ShellWord.quoted(known.path))) and begin this one"
+                    : "finish that one by --at \(known.state.asked): until then \(site.target) is neither the old state nor the new one")
         }
+        guard !site.isInPlace else { return }
+        let target = site.target
         if !known.state.isWhole || (try? SystemCall.status("\(known.path)/tree")) != nil { try RestorePlace.requireFree(target) }
     }
 
-    /// The restore to `target` that was begun; what has not come as far as to say what it is of is taken away.
-    private static func begun(_ target: String) throws(AsofError) -> (path: String, state: RestoreState)? {
+    private static func site(_ invocation: Invocation) throws(AsofError) -> RestoreSite {
+        guard let directory = invocation.value("in-place") else { return RestoreSite(try RestorePlace.resolve(try invocation.required("to")), isInPlace: false) }
+        return RestoreSite(try RestoreInPlace.directory(directory), isInPlace: true)
+    }
+
+    /// The restore that was begun there; what has not come as far as to say what it is of is taken away.
+    private static func begun(_ site: RestoreSite) throws(AsofError) -> (path: String, state: RestoreState)? {
         var found: [(path: String, state: RestoreState)] = []
-        for path in RestoreFolder.begun(for: target) {
+        for path in site.begun() {
             if let state = try RestoreFolder.state(at: path) {
                 found.append((path, state))
             } else {
-                do throws(Errno) { try SystemCall.removeDirectory(path) } catch {
-                    throw AsofError(.failure, "\(path) is in the way: it is not known what it holds", hint: "look into it, and move it away")
-                }
+                try RestoreFolder.removeUnbegun(path)
             }
         }
         guard found.count <= 1 else {
             throw AsofError(
-                .failure, "several restores to \(target) were interrupted: \(found.map(\.path).joined(separator: ", "))", hint: "remove all but one of these folders")
+                .failure, "several restores to \(site.target) were interrupted: \(found.map(\.path).joined(separator: ", "))", hint: "remove all but one of these folders")
         }
         return found.first
     }
@@ -82,13 +96,5 @@ struct RestorePlan {
     /// A warning; nil: no file of the state can be torn.
     func fuzziness(of view: View) throws(AsofError) -> String? {
         try view.isExact() ? nil : "this state is fuzzy: something moved while it was taken, and files may be torn; `asof window` shows where exact ones are"
-    }
-}
-
-/// A word for a shell to read.
-enum ShellWord {
-    static func quoted(_ text: String) -> String {
-        let isPlain = !text.isEmpty && text.utf8.allSatisfy { ($0 | 0x20 >= 0x61 && $0 | 0x20 <= 0x7A) || ($0 >= 0x2B && $0 <= 0x3A) || $0 == 0x5F || $0 == 0x40 || $0 == 0x3D }
-        return isPlain ? text : "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
     }
 }

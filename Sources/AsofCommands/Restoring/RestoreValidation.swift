@@ -32,16 +32,18 @@ enum RestoreValidation {
         var storedBytes: UInt64
         var storedBytesPerSecond: Double?
         var seconds: Double?
+        /// In place: who uses the directory now, and must end first.
+        var usedBy: String?
         var command: String
     }
 
     static func run(_ plan: RestorePlan, _ invocation: Invocation, _ progress: RestoreProgress) throws(AsofError) {
         let view = try plan.view()
         let warning = try plan.fuzziness(of: view)
-        let space = try RestorePlace.space(at: plan.target)
-        let survey = try RestoreSurvey(view, from: plan.begun?.done ?? RestorePosition(), blockSize: max(512, space.fragmentSize), progress: progress)
+        let space = try RestorePlace.space(at: plan.site)
+        let survey = try RestoreSurvey(view, from: plan.begun?.done ?? RestorePosition(), left: plan.begun == nil ? nil : "\(plan.folder)/tree", blockSize: max(512, space.fragmentSize), progress: progress)
         let objects = try RestoreObjects(plan, payload: survey.objects)
-        try RestorePlace.requireSpace(for: survey, at: plan.target)
+        try RestorePlace.requireSpace(for: survey, at: plan.site)
         let rate = try survey.rate(plan.session.repository)
         let answer = Answer(
             directory: plan.target, lsn: plan.cut.lsn.rawValue, time: plan.cut.time.description, exact: warning == nil, files: survey.files,
@@ -49,7 +51,7 @@ enum RestoreValidation {
             base: objects.base.map { Answer.Object(name: $0.name, bytes: $0.object.size) },
             segments: objects.chain.map { Answer.Object(name: $0.name, bytes: $0.object.size) },
             storedBytes: survey.storedBytes, storedBytesPerSecond: rate, seconds: rate.map { Double(survey.storedBytes) / $0 },
-            command: command(plan, invocation))
+            usedBy: plan.site.isInPlace ? try RestoreInPlace.users(of: plan.target).text : nil, command: command(plan, invocation))
         if invocation.flag("json") { return try Console.json(answer) }
         show(answer, objects, survey, plan)
         if let warning { Console.note(warning) }
@@ -72,12 +74,14 @@ enum RestoreValidation {
             Console.line(
                 "time      about \(HumanFormat.duration(nanoseconds: Int64(min(seconds, 1e9) * 1e9))): a sample was read and decoded at \(HumanFormat.bytes(UInt64(rate)))/s by one thread; a slow disk at \(plan.target) takes longer")
         }
+        if let users = answer.usedBy { Console.line("in use    \(users); that must end before a restore in place begins") }
+        if geteuid() != 0 { Console.line("owner     you are not root: what belongs to others will belong to you") }
         if let begun = plan.begun { Console.line("begun     an interrupted restore has \(HumanFormat.count(begun.files)) files already; the figures are of what is left") }
     }
 
     /// The command that does it, for the very state that was looked at.
     private static func command(_ plan: RestorePlan, _ invocation: Invocation) -> String {
-        var words = ["asof", "restore", "--at", plan.begun?.asked ?? "lsn:\(plan.cut.lsn)", "--to", plan.target]
+        var words = ["asof", "restore", "--at", plan.begun?.asked ?? "lsn:\(plan.cut.lsn)", plan.site.isInPlace ? "--in-place" : "--to", plan.target]
         for name in ["repo", "timeline", "key-file", "key-env", "state-dir", "jobs", "limit"] where invocation.origin(of: name) == .commandLine {
             if let value = invocation.value(name) { words += ["--\(name)", value] }
         }

@@ -19,17 +19,29 @@ enum RestoreVerb {
         var seconds: Double
         /// In this run.
         var bytesPerSecond: Double
+        /// In place: where what was there before is kept.
+        var replaced: String?
+        /// Files, folders and links without their owner, or an extended attribute.
+        var incomplete: UInt64
     }
 
     static func run(_ invocation: Invocation) throws(AsofError) -> Int32 {
         let signals: SignalWaiter
         do throws(Errno) { signals = try SignalWaiter(blocking: [SIGINT, SIGTERM, SIGHUP]) } catch { throw AsofError(error, "cannot block signals") }
+        if let directory = invocation.value("discard-old") {
+            try DiscardOld.run(directory, invocation)
+            return 0
+        }
         let plan = try RestorePlan(invocation)
+        if plan.site.isInPlace, !invocation.flag("validate") {
+            let hidden = try RestoreInPlace.requireUnused(plan.target, isBegun: plan.begun != nil)
+            if hidden > 0, !invocation.flag("quiet") { Console.note("\(hidden) processes cannot be looked into: none of them may use \(plan.target) now") }
+        }
         let isQuiet = invocation.flag("quiet")
         if let note = plan.note, !isQuiet { Console.note(note) }
         if invocation.flag("dry-run") {
             try DryRun.say(
-                "restore lsn:\(plan.cut.lsn) of \(plan.cut.time) to \(plan.target)",
+                "restore lsn:\(plan.cut.lsn) of \(plan.cut.time) \(plan.site.isInPlace ? "in place of what is in" : "to") \(plan.target)",
                 with: ["directory": plan.target, "lsn": plan.cut.lsn.description, "time": plan.cut.time.description], invocation)
             return 0
         }
@@ -60,19 +72,22 @@ enum RestoreVerb {
     private static func restore(_ plan: RestorePlan, _ invocation: Invocation, _ progress: RestoreProgress, _ shown: RestoreDisplay) throws(AsofError) {
         let began = SystemClock.monotonicNanoseconds()
         let isQuiet = invocation.flag("quiet")
+        for path in plan.site.ended() { try RestoreFolder.clear(ended: path) }
+        if plan.hasEnded { return Console.line("\(plan.target): restored by the command before; what was left to clear away is gone") }
         let view = try plan.view()
         let warning = try plan.fuzziness(of: view)
         if let warning { Console.note(warning) }
         if let begun = plan.begun, !isQuiet { Console.note("goes on with the restore of lsn:\(begun.lsn) in \(plan.folder): \(HumanFormat.count(begun.files)) files are there") }
         if plan.begun?.isWhole != true {
-            let survey = try RestoreSurvey(view, from: plan.begun?.done ?? RestorePosition(), blockSize: max(512, try RestorePlace.space(at: plan.target).fragmentSize), progress: progress)
+            let survey = try RestoreSurvey(
+                view, from: plan.begun?.done ?? RestorePosition(), left: plan.begun == nil ? nil : "\(plan.folder)/tree",
+                blockSize: max(512, try RestorePlace.space(at: plan.site).fragmentSize), progress: progress)
             _ = try RestoreObjects(plan, payload: survey.objects)
-            try RestorePlace.requireSpace(for: survey, at: plan.target)
+            try RestorePlace.requireSpace(for: survey, at: plan.site)
             shown.expect(survey.bytes)
-            if geteuid() != 0, !isQuiet { Console.note("not as root: everything will belong to you, and only extended attributes of the user are restored") }
         }
         let folder = try RestoreFolder(
-            at: plan.folder, target: plan.target,
+            at: plan.folder, plan.site,
             new: RestoreState(repository: plan.session.repository.id.description, timeline: plan.session.timeline.name, lsn: plan.cut.lsn, asked: plan.asked))
         var options = Restore.Options()
         options.jobs = invocation.count("jobs") ?? min(8, max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
@@ -89,17 +104,32 @@ enum RestoreVerb {
             throw AsofError(error.code, error.message, hint: "see to that, and give the same command again: it goes on where this one ended")
         }
         let done = folder.known
-        try folder.switchOver()
+        var replaced: String?
+        if plan.site.isInPlace { replaced = try RestoreInPlace.swap(plan, folder, view, progress) } else { try folder.switchOver() }
         shown.end()
+        let incomplete = max(done.incomplete ?? 0, progress.incomplete)
         let seconds = max(0.001, Double(SystemClock.monotonicNanoseconds() - began) / 1e9)
         let rate = Double(progress.bytes) / seconds
         if invocation.flag("json") {
-            return try Console.json(
+            try Console.json(
                 Answer(
                     directory: plan.target, lsn: plan.cut.lsn.rawValue, time: plan.cut.time.description, exact: warning == nil, files: done.files,
-                    bytes: done.bytes, seconds: seconds, bytesPerSecond: rate))
+                    bytes: done.bytes, seconds: seconds, bytesPerSecond: rate,
+                    replaced: replaced, incomplete: incomplete))
+        } else {
+            say(plan, done, replaced, seconds: seconds, rate: rate)
         }
+        guard incomplete > 0 else { return }
+        throw AsofError(
+            .incomplete, "\(HumanFormat.count(incomplete)) files, folders and links lack their owner, or an extended attribute that only root may set; all else is restored",
+            hint: "restore as root where owners matter")
+    }
+
+    private static func say(_ plan: RestorePlan, _ done: RestoreState, _ replaced: String?, seconds: Double, rate: Double) {
         Console.line(
             "\(plan.target): the directory as of \(plan.cut.time) (lsn:\(plan.cut.lsn)); \(HumanFormat.count(done.files)) files, \(HumanFormat.bytes(done.bytes)) in \(HumanFormat.duration(nanoseconds: Int64(seconds * 1e9))), \(HumanFormat.bytes(UInt64(rate)))/s")
+        if let replaced {
+            Console.line("what was there before is kept in \(replaced); no capture takes it in; `asof restore --discard-old \(ShellWord.quoted(plan.target))` removes it")
+        }
     }
 }

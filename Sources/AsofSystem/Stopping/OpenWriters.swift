@@ -100,7 +100,7 @@ package enum OpenWriters {
         }.sorted { $0.root.pid < $1.root.pid }
     }
 
-    private static func processes() throws(Errno) -> [Int32] {
+    static func processes() throws(Errno) -> [Int32] {
         let reader = try DirectoryReader("/proc")
         var pids: [Int32] = []
         while let entry = try reader.next() {
@@ -109,7 +109,7 @@ package enum OpenWriters {
         return pids
     }
 
-    private static func name(of pid: Int32) -> String {
+    static func name(of pid: Int32) -> String {
         let bytes = (try? SystemCall.readAll(path: "/proc/\(pid)/comm", limit: 4096)) ?? []
         return String(decoding: bytes.prefix { $0 != 0x0A }, as: UTF8.self)
     }

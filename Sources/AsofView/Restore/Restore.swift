@@ -52,7 +52,7 @@ package final class Restore {
         let root = try folder.openTree()
         let planner = RestorePlanner(view, from: state.done, limits: limits)
         let workers = (0..<max(1, options.jobs)).map { _ in
-            Worker(tree: RestoredTree(root, planner.walk.folders, view), repository, view, progress)
+            Worker(tree: RestoredTree(root, planner.walk.folders, view, progress), repository, view, progress)
         }
         let isAgain = state.done != RestorePosition() || state.files > 0 || (try? DirectoryReader(folder.tree).next()) != nil
         while var batch = try planner.next() {
@@ -80,12 +80,13 @@ package final class Restore {
         try folder.update { state in
             state.files = before.files + progress.files
             state.bytes = before.bytes + progress.bytes
+            state.incomplete = before.incomplete + progress.incomplete
             change(&state)
         }
     }
 
     /// What earlier runs had done.
-    private lazy var base: (files: UInt64, bytes: UInt64) = (folder.known.files, folder.known.bytes)
+    private lazy var base: (files: UInt64, bytes: UInt64, incomplete: UInt64) = (folder.known.files, folder.known.bytes, folder.known.incomplete ?? 0)
 
     private func sync(_ root: SharedDescriptor) throws(AsofError) {
         do throws(Errno) { try SystemCall.syncFileSystem(root.unmanaged) } catch { throw AsofError(error, "cannot make \(folder.tree) durable") }

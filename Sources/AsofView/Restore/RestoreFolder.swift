@@ -2,30 +2,33 @@ package import AsofCore
 internal import AsofSystem
 internal import Glibc
 
-/// The folder beside the target in which a restore takes shape: `TARGET.asof-restoring-ID` with `state` and `tree`. One process at a time.
+/// The folder in which a restore takes shape, with `state` and `tree`; where it lies says `RestoreSite`. One process at a time.
 package final class RestoreFolder: Sendable {
     package let path: String
-    package let target: String
-    private let folder: SharedDescriptor
+    package let site: RestoreSite
+    let folder: SharedDescriptor
     private let state: Lock<RestoreState>
 
+    package var target: String { site.target }
     package var known: RestoreState { state.withLock { $0 } }
     package var tree: String { "\(path)/tree" }
 
-    private static let marker = ".asof-restoring-"
-
-    /// Folders of restores to `target` that were begun.
-    package static func begun(for target: String) -> [String] {
-        let (parent, name) = split(target)
-        guard let reader = try? DirectoryReader(parent) else { return [] }
-        var found: [String] = []
-        while let entry = try? reader.next() {
-            if entry.name.bytes.starts(with: (name + marker).utf8) { found.append("\(parent == "/" ? "" : parent)/\(entry.name)") }
+    /// Takes a folder away that a restore made and that says nothing yet: it had only begun.
+    package static func removeUnbegun(_ path: String) throws(AsofError) {
+        do throws(Errno) {
+            let folder = try SystemCall.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+            guard try SystemCall.tryLock(folder.raw) else { throw Errno(EWOULDBLOCK) }
+            try SystemCall.removeDirectory(path)
+        } catch {
+            if error.rawValue == ENOENT { return }
+            if error.rawValue == EWOULDBLOCK { throw isBusy(path) }
+            throw AsofError(.failure, "\(path) is in the way: it is not known what it holds", hint: "look into it, and move it away")
         }
-        return found.sorted()
     }
 
-    package static func path(for target: String, repository: String) -> String { target + marker + repository.prefix(8) }
+    static func isBusy(_ path: String) -> AsofError { AsofError(.locked, "another restore works in \(path) now", hint: "wait for its end") }
+
+    static func hasState(at path: String) -> Bool { (try? SystemCall.status("\(path)/\(RestoreState.fileName)", following: false)) != nil }
 
     /// Where a mount is promoted to `target`: no restore, which knows nothing of what was changed there, goes on with it.
     package static func promotionPath(for target: String) -> String { "\(target).asof-promoting" }
@@ -41,19 +44,14 @@ package final class RestoreFolder: Sendable {
     }
 
     /// Opens the folder, making it where it is not there. `state`: of a new one.
-    package init(at path: String, target: String, new state: RestoreState) throws(AsofError) {
+    package init(at path: String, _ site: RestoreSite, new state: RestoreState) throws(AsofError) {
         self.path = path
-        self.target = target
+        self.site = site
         do throws(Errno) {
-            do throws(Errno) { try SystemCall.makeDirectory(path, mode: 0o700) } catch { if error.rawValue != EEXIST { throw error } }
-            folder = SharedDescriptor(try SystemCall.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW))
-            guard try SystemCall.tryLock(folder.unmanaged) else {
-                throw Errno(EWOULDBLOCK)
-            }
-            try Durable.syncDirectory(Self.split(path).parent)
+            folder = try Self.openLocked(path)
+            try Durable.syncDirectory(site.parent)
         } catch {
-            if error.rawValue == EWOULDBLOCK { throw AsofError(.locked, "another restore works in \(path) now", hint: "wait for its end") }
-            throw AsofError(error, "cannot make \(path)")
+            throw error.rawValue == EWOULDBLOCK ? Self.isBusy(path) : AsofError(error, "cannot make \(path)")
         }
         if let known = try Self.state(at: path) { self.state = Lock(known) } else {
             self.state = Lock(state)
@@ -65,6 +63,16 @@ package final class RestoreFolder: Sendable {
             do throws(Errno) { try SystemCall.makeDirectory(at: folder.unmanaged, "tree", mode: 0o700) } catch { if error.rawValue != EEXIST { throw error } }
         } catch {
             throw AsofError(error, "cannot make \(tree)")
+        }
+    }
+
+    private static func openLocked(_ path: String) throws(Errno) -> SharedDescriptor {
+        while true {
+            do throws(Errno) { try SystemCall.makeDirectory(path, mode: 0o700) } catch { if error.rawValue != EEXIST { throw error } }
+            let folder = SharedDescriptor(try SystemCall.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW))
+            guard try SystemCall.tryLock(folder.unmanaged) else { throw Errno(EWOULDBLOCK) }
+            // Another one may have taken it away before the lock.
+            if try SystemCall.statusIfPresent(at: AT_FDCWD, path)?.inode == SystemCall.status(folder.unmanaged).inode { return folder }
         }
     }
 
@@ -82,6 +90,17 @@ package final class RestoreFolder: Sendable {
         state.withLock { $0 = changed }
     }
 
+    /// Nothing is left to do.
+    func forget() throws(AsofError) {
+        do throws(Errno) {
+            try SystemCall.unlink(at: folder.unmanaged, RestoreState.fileName)
+            try SystemCall.sync(folder.unmanaged)
+        } catch {
+            throw AsofError(error, "\(target) is restored; cannot remove the file state in \(path)")
+        }
+        CrashPoint.reach("restore.swap.forgotten")
+    }
+
     private func save(_ state: RestoreState) throws(AsofError) {
         let bytes = try state.encode()
         do throws(Errno) { try Durable.replace(at: folder.unmanaged, RestoreState.fileName, bytes) } catch {
@@ -90,10 +109,8 @@ package final class RestoreFolder: Sendable {
     }
 
     /// Gives the whole tree the target's name, durably, and takes the folder away. Again after a crash: goes on where that was.
-    ///
-    /// `leftovers`: names of further files in the folder that go with it.
-    package func switchOver(leftovers: [String] = []) throws(AsofError) {
-        let parent = Self.split(target).parent
+    package func switchOver() throws(AsofError) {
+        let parent = site.parent
         do throws(Errno) {
             CrashPoint.reach("restore.switch.before")
             if try SystemCall.statusIfPresent(at: folder.unmanaged, "tree") != nil {
@@ -111,14 +128,27 @@ package final class RestoreFolder: Sendable {
             }
         }
         CrashPoint.reach("restore.switch.synced")
+        // The name says first that it is over: what is left then is not taken for a restore that has not begun.
+        let ended = site.endedPath(repository: known.repository, lsn: LSN(known.lsn))
         do throws(Errno) {
-            for name in leftovers { try? SystemCall.unlink(at: folder.unmanaged, name) }
-            try? SystemCall.unlink(at: folder.unmanaged, RestoreState.fileName)
-            CrashPoint.reach("restore.switch.cleared")
-            try SystemCall.removeDirectory(path)
+            try SystemCall.rename(at: AT_FDCWD, path, to: AT_FDCWD, ended)
             try Durable.syncDirectory(parent)
         } catch {
             throw AsofError(error, "\(target) is restored; cannot remove \(path)")
+        }
+        CrashPoint.reach("restore.switch.ended")
+        try Self.clear(ended: ended)
+    }
+
+    /// Takes away what a restore that ended left.
+    package static func clear(ended path: String) throws(AsofError) {
+        do throws(Errno) {
+            try? SystemCall.unlink("\(path)/\(RestoreState.fileName)")
+            CrashPoint.reach("restore.switch.cleared")
+            try SystemCall.removeDirectory(path)
+            try Durable.syncDirectory(parent(of: path))
+        } catch {
+            throw AsofError(error, "the restore is done; cannot remove \(path)")
         }
     }
 

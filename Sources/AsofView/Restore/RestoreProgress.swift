@@ -4,6 +4,7 @@ internal import Synchronization
 package final class RestoreProgress: Sendable {
     private let writtenBytes = Atomic<UInt64>(0)
     private let finishedFiles = Atomic<UInt64>(0)
+    private let partlyDressed = Atomic<UInt64>(0)
     private let stopped = Atomic<Bool>(false)
 
     package init() {}
@@ -12,10 +13,14 @@ package final class RestoreProgress: Sendable {
     package var bytes: UInt64 { writtenBytes.load(ordering: .relaxed) }
     package var files: UInt64 { finishedFiles.load(ordering: .relaxed) }
 
+    /// What lacks its owner, or an extended attribute that only root may set.
+    package var incomplete: UInt64 { partlyDressed.load(ordering: .relaxed) }
+
     /// Asks for an end at the next opportunity.
     package func stop() { stopped.store(true, ordering: .relaxed) }
     package var isStopped: Bool { stopped.load(ordering: .relaxed) }
 
     func wrote(_ count: Int) { writtenBytes.wrappingAdd(UInt64(count), ordering: .relaxed) }
+    func lackedPermission() { partlyDressed.wrappingAdd(1, ordering: .relaxed) }
     func finished() { finishedFiles.wrappingAdd(1, ordering: .relaxed) }
 }

@@ -15,8 +15,28 @@ package struct RestoreState: Hashable, Sendable, Codable {
     package var done = RestorePosition()
     package var files: UInt64 = 0
     package var bytes: UInt64 = 0
+    /// Files, folders and links that lack their owner, or an extended attribute that only root may set.
+    package var incomplete: UInt64?
     /// The tree is whole: what is left is to give it its name.
     package var isWhole = false
+    /// In place: how far the exchange of entries is; nil: not begun.
+    package var swap: Swap?
+
+    /// The steps of an exchange, each begun when the one before is durable.
+    package struct Swap: Hashable, Sendable, Codable {
+        package enum Stage: String, Hashable, Sendable, Codable {
+            /// The old entries go, into `old` beside this file.
+            case leaving
+            /// The old ones are gone, the new ones come.
+            case entering
+            /// Everything is in its place; the directory gets its attributes.
+            case dressing
+        }
+
+        package var stage = Stage.leaving
+        /// What the hidden folder is called afterwards, while it holds the old entries.
+        package var kept: String
+    }
 
     package init(repository: String, timeline: String, lsn: LSN, asked: String) {
         self.repository = repository

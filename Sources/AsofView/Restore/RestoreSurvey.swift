@@ -11,7 +11,7 @@ package struct RestoreSurvey: Sendable {
     package var links: UInt64 = 0
     /// Of the files, holes left out.
     package var bytes: UInt64 = 0
-    /// Blocks that the files take on the target, in bytes.
+    /// Blocks that the files take on the target, in bytes; less what an interrupted restore left there of them.
     package var space: UInt64 = 0
     /// Read from the repository, of how many objects.
     package var storedBytes: UInt64 = 0
@@ -22,8 +22,9 @@ package struct RestoreSurvey: Sendable {
     /// Folders, files and whatever else has an inode of its own.
     package var inodes: UInt64 { files + folders }
 
-    /// `from`: what a restore has done already is left out.
-    package init(_ view: View, from start: RestorePosition, blockSize: UInt64, progress: RestoreProgress) throws(AsofError) {
+    /// `from`: what a restore has done already is left out. `left`: the tree in which an interrupted one left files that are made anew.
+    package init(_ view: View, from start: RestorePosition, left: String? = nil, blockSize: UInt64, progress: RestoreProgress) throws(AsofError) {
+        var freed: UInt64 = 0
         let planner = RestorePlanner(view, from: start)
         var numbers: Set<UInt32> = []
         var count = 0
@@ -31,6 +32,11 @@ package struct RestoreSurvey: Sendable {
             guard !progress.isStopped else { throw AsofError(.interrupted, "interrupted") }
             files += UInt64(batch.files.count { $0.ends })
             links += UInt64(batch.links.count)
+            if let left {
+                for file in batch.files where file.begins {
+                    freed += (try? SystemCall.status("\(left)/\(planner.walk.folders.path(of: file.place))", following: false))?.blocks ?? 0
+                }
+            }
             bytes += batch.bytes
             var blocks = [UInt64](repeating: 0, count: batch.files.count)
             for piece in batch.pieces { blocks[Int(piece.file)] += UInt64(piece.length) }
@@ -49,6 +55,7 @@ package struct RestoreSurvey: Sendable {
         }
         folders = UInt64(planner.walk.folders.count)
         space += folders * blockSize
+        space -= min(space, freed * 512)
         objects = numbers.sorted().map { view.object($0) }
     }
 

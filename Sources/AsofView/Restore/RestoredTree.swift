@@ -7,16 +7,18 @@ internal import Glibc
 final class RestoredTree {
     let folders: FolderTable
     private let view: View
+    private let progress: RestoreProgress
     private let root: SharedDescriptor
     private var handles: [UInt32: SharedDescriptor] = [:]
     private let isRoot = geteuid() == 0
     /// Folders kept open.
     private static let handlesKept = 128
 
-    init(_ root: SharedDescriptor, _ folders: FolderTable, _ view: View) {
+    init(_ root: SharedDescriptor, _ folders: FolderTable, _ view: View, _ progress: RestoreProgress) {
         self.root = root
         self.folders = folders
         self.view = view
+        self.progress = progress
     }
 
     /// For searching only.
@@ -134,20 +136,58 @@ final class RestoredTree {
         try dress(folder.raw, inode, attributes) { self.folders.path(ofFolder: number) }
     }
 
+    /// The root's attributes, of a directory that was another's root before: what that had besides goes.
+    func finishForeignRoot() throws(AsofError) {
+        let wanted = try view.extendedAttributes(of: .root)
+        // Those of `security` are this host's own.
+        let prefixes = isRoot ? ["user.", "trusted.", "system.posix_acl_"] : ["user."]
+        do throws(Errno) {
+            let descriptor = try SystemCall.open(at: root.unmanaged, ".", O_RDONLY | O_DIRECTORY)
+            for name in (try? SystemCall.extendedAttributeNames(descriptor.raw)) ?? [] where wanted[Name(unchecked: name)] == nil {
+                guard prefixes.contains(where: { name.starts(with: $0.utf8) }) else { continue }
+                try SystemCall.removeExtendedAttribute(descriptor.raw, name)
+            }
+        } catch {
+            throw AsofError(error, "cannot set the attributes of the directory")
+        }
+        try finishFolder(0)
+    }
+
     /// The times last: everything before changes them.
     private func dress(_ descriptor: Int32, _ inode: InodeNumber, _ attributes: Attributes, _ path: () -> String) throws(AsofError) {
         let extended = try view.extendedAttributes(of: inode)
         do throws(Errno) {
             // Another owner takes setuid bits and capabilities away, so it comes first.
-            if isRoot { try SystemCall.changeOwner(descriptor, owner: attributes.owner, group: attributes.group) }
-            for (name, value) in extended where isRoot || name.bytes.starts(with: "user.".utf8) {
-                try SystemCall.setExtendedAttribute(descriptor, name, value)
+            let isOwned = try setOwner(descriptor, attributes)
+            var isComplete = isOwned
+            // To be run as whoever restores it is not what a setuid bit meant.
+            let mode = isOwned ? attributes.mode : attributes.mode & ~0o6000
+            for (name, value) in extended {
+                do throws(Errno) { try SystemCall.setExtendedAttribute(descriptor, name, value) } catch {
+                    // Those of `trusted` and `security` are for root alone.
+                    guard !isRoot, error.rawValue == EPERM else { throw error }
+                    isComplete = false
+                }
             }
-            if attributes.kind != .symbolicLink { try SystemCall.changeMode(descriptor, attributes.mode) }
+            if !isComplete { progress.lackedPermission() }
+            if attributes.kind != .symbolicLink { try SystemCall.changeMode(descriptor, mode) }
             try SystemCall.setTimes(descriptor, accessed: .instant(attributes.modified), modified: .instant(attributes.modified))
         } catch {
             throw AsofError(error, "cannot set the attributes of \(path())")
         }
+    }
+
+    /// False: this user may not.
+    private func setOwner(_ descriptor: Int32, _ attributes: Attributes) throws(Errno) -> Bool {
+        if isRoot {
+            try SystemCall.changeOwner(descriptor, owner: attributes.owner, group: attributes.group)
+            return true
+        }
+        let now = try SystemCall.status(descriptor).attributes
+        guard (now.owner, now.group) != (attributes.owner, attributes.group) else { return true }
+        if now.group != attributes.group { try? SystemCall.changeOwner(descriptor, owner: nil, group: attributes.group) }
+        if now.owner == attributes.owner, try SystemCall.status(descriptor).attributes.group == attributes.group { return true }
+        return false
     }
 
     private func failure(_ error: Errno, _ file: RestoreBatch.File) -> AsofError { AsofError(error, "cannot write \(folders.path(of: file.place))") }

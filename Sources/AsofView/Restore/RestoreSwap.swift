@@ -1,0 +1,170 @@
+package import AsofCore
+internal import AsofSystem
+internal import Glibc
+
+/// The end of a restore in place: the directory's entries go into `old` in the hidden folder, those of the whole tree come, the directory
+/// gets its attributes. A folder that is the root of a volume cannot be renamed, so this is many renames; `state` says how far it is, and
+/// while it is under way only this user may enter the directory. Again after a crash: goes on where that was.
+package struct RestoreSwap {
+    private let folder: RestoreFolder
+    private let view: View
+    private let progress: RestoreProgress
+    private let requireUnused: () throws(AsofError) -> Void
+    private let root: SharedDescriptor
+
+    private static let old = "old"
+    /// Made by the file system for its own checks: it stays.
+    package static let lostAndFound = Name(unchecked: Array("lost+found".utf8))
+
+    /// `requireUnused` throws while somebody uses the directory.
+    package init(_ folder: RestoreFolder, _ view: View, _ progress: RestoreProgress, requireUnused: @escaping () throws(AsofError) -> Void) throws(AsofError) {
+        self.folder = folder
+        self.view = view
+        self.progress = progress
+        self.requireUnused = requireUnused
+        do throws(Errno) { root = SharedDescriptor(try SystemCall.open(folder.target, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)) } catch {
+            throw AsofError(error, "cannot open \(folder.target)")
+        }
+    }
+
+    /// Returns the folder that holds the old entries, in `old`.
+    package func run() throws(AsofError) -> String {
+        if folder.known.swap == nil { try begin() }
+        if folder.known.swap?.stage == .leaving { try leave() }
+        if folder.known.swap?.stage == .entering { try enter() }
+        let kept = try keep()
+        try RestoredTree(root, FolderTable(), view, progress).finishForeignRoot()
+        try sync()
+        CrashPoint.reach("restore.swap.dressed")
+        try folder.forget()
+        return kept
+    }
+
+    private func begin() throws(AsofError) {
+        try requireUnused()
+        try doing("cannot make \(folder.path)/\(Self.old)") { () throws(Errno) in
+            do throws(Errno) { try SystemCall.makeDirectory(at: folder.folder.unmanaged, Self.old, mode: 0o700) } catch { if error.rawValue != EEXIST { throw error } }
+            // What is moved away keeps whose it was.
+            let (attributes, made) = (try SystemCall.status(root.unmanaged).attributes, try open(Self.old))
+            try? SystemCall.changeOwner(made.unmanaged, owner: attributes.owner, group: attributes.group)
+            try SystemCall.changeMode(made.unmanaged, attributes.mode)
+        }
+        let kept = freeName()
+        try folder.update { $0.swap = RestoreState.Swap(kept: kept) }
+        CrashPoint.reach("restore.swap.begun")
+    }
+
+    /// A name for the old entries that nothing in the directory has.
+    private func freeName() -> String {
+        let moment = HiddenName.replaced + String(SystemClock.now().description.prefix(19).map { $0 == ":" ? "-" : $0 })
+        var name = moment
+        var number = 2
+        while (try? SystemCall.status(at: root.unmanaged, name)) != nil {
+            name = "\(moment)-\(number)"
+            number += 1
+        }
+        return name
+    }
+
+    /// Until the end only we go in: a server that is started now must not take this for its data.
+    private func close() throws(AsofError) {
+        try doing("cannot close \(folder.target) to others") { () throws(Errno) in
+            if geteuid() == 0 { try SystemCall.changeOwner(root.unmanaged, owner: 0, group: 0) }
+            try SystemCall.changeMode(root.unmanaged, 0o700)
+        }
+    }
+
+    private func leave() throws(AsofError) {
+        try close()
+        let old = try doing("cannot open \(folder.path)/\(Self.old)") { () throws(Errno) in try open(Self.old) }
+        for name in try names(in: root) where !isOurs(name) && name != Self.lostAndFound {
+            try move(name, from: root, to: old, "it stood there before the exchange began, and stands there again")
+            CrashPoint.reach("restore.swap.left")
+        }
+        try sync()
+        try requireUnused()
+        try folder.update { $0.swap?.stage = .entering }
+        CrashPoint.reach("restore.swap.emptied")
+    }
+
+    private func enter() throws(AsofError) {
+        try close()
+        let wanted = Set(try view.entries(of: .root).map(\.name))
+        let keepsLost = try doing("cannot read \(folder.target)") { () throws(Errno) in try SystemCall.statusIfPresent(at: root.unmanaged, Self.lostAndFound) != nil }
+        for name in try names(in: root) where !isOurs(name) && name != Self.lostAndFound && !wanted.contains(name) { throw stranger(name, "nothing of that name is restored") }
+        if let tree = try doing("cannot open \(folder.tree)", { () throws(Errno) in try openIfPresent("tree") }) {
+            for name in try names(in: tree) where !(keepsLost && name == Self.lostAndFound) {
+                try move(name, from: tree, to: root, "it was put there after the old entries had gone")
+                CrashPoint.reach("restore.swap.entered")
+            }
+        }
+        let there = Set(try names(in: root))
+        if let name = wanted.subtracting(there).min() {
+            throw AsofError(
+                .failure, "\(folder.target)/\(name) was restored, and is gone again: \(folder.target) is neither the old state nor the new one",
+                hint: "put it back there from where it was moved, and give the same command again")
+        }
+        try sync()
+        try folder.update { $0.swap?.stage = .dressing }
+        CrashPoint.reach("restore.swap.filled")
+    }
+
+    /// The hidden folder becomes what the old entries are kept in. From then on nothing in the directory's root changes any more.
+    private func keep() throws(AsofError) -> String {
+        let name = folder.known.swap?.kept ?? freeName()
+        let path = "\(folder.target)/\(name)"
+        try doing("cannot rename \(folder.path) to \(path)") { () throws(Errno) in
+            try TreeRemoval(at: folder.folder.unmanaged).remove("tree")
+            if folder.path != path { try SystemCall.rename(at: AT_FDCWD, folder.path, to: AT_FDCWD, path) }
+        }
+        try sync()
+        CrashPoint.reach("restore.swap.kept")
+        return path
+    }
+
+    // MARK: Entries
+
+    /// Hidden folders of restores: this one, and what earlier ones replaced.
+    private func isOurs(_ name: Name) -> Bool { HiddenName.isLeftOut(name) }
+
+    private func names(in directory: SharedDescriptor) throws(AsofError) -> [Name] {
+        try doing("cannot list \(folder.target)") { () throws(Errno) in
+            let reader = DirectoryReader(SharedDescriptor(try SystemCall.open(at: directory.unmanaged, ".", O_RDONLY | O_DIRECTORY)))
+            var names: [Name] = []
+            while let entry = try reader.next() { names.append(entry.name) }
+            return names.sorted()
+        }
+    }
+
+    private func move(_ name: Name, from: SharedDescriptor, to: SharedDescriptor, _ why: String) throws(AsofError) {
+        let isThere = try doing("cannot look at \(name)") { () throws(Errno) in try SystemCall.statusIfPresent(at: to.unmanaged, name) != nil }
+        // Not by a flag of the rename: some file systems do not know it, and nobody else works here.
+        guard !isThere else { throw stranger(name, why) }
+        try doing("cannot move \(name) in \(folder.target)") { () throws(Errno) in try SystemCall.rename(at: from.unmanaged, name, to: to.unmanaged, name) }
+    }
+
+    private func stranger(_ name: Name, _ why: String) -> AsofError {
+        AsofError(
+            .failure, "\(folder.target)/\(name) is in the way of a restore that is not finished: \(why)",
+            hint: "stop what writes there, move that out of \(folder.target), and give the same command again; until then \(folder.target) is neither the old state nor the new one")
+    }
+
+    private func open(_ name: String) throws(Errno) -> SharedDescriptor {
+        SharedDescriptor(try SystemCall.open(at: folder.folder.unmanaged, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW))
+    }
+
+    private func openIfPresent(_ name: String) throws(Errno) -> SharedDescriptor? {
+        do throws(Errno) { return try open(name) } catch {
+            if error.rawValue == ENOENT { return nil }
+            throw error
+        }
+    }
+
+    private func sync() throws(AsofError) {
+        try doing("cannot make \(folder.target) durable") { () throws(Errno) in try SystemCall.syncFileSystem(root.unmanaged) }
+    }
+
+    private func doing<Value>(_ what: @autoclosure () -> String, _ body: () throws(Errno) -> Value) throws(AsofError) -> Value {
+        do throws(Errno) { return try body() } catch { throw AsofError(error, what()) }
+    }
+}
