@@ -7,7 +7,9 @@ The trace goes through a `record` mount, as in trace_instants.py. Then each chos
   - the recording's own model after that operation, in names, kinds, modes, sizes, link counts and every byte;
   - the mounted view of the same instant, in owners, times to the ns and extended attributes, too.
 Then restores are killed, by kill -9 at random moments and at every crash point of `restore`: until the same command, given again, has
-ended, there must be no target at all, and then it must be whole. Prints one line, before it the differences; exit 1 when there are any.
+ended, there must be no target at all, and then it must be whole. The same again in place (`--in-place`), into a directory that holds
+something else: until it has ended the directory must be untouched or say that it is not finished, then what was there before must be kept
+whole, and with that discarded the directory must be the state. Prints one line, before it the differences; exit 1 when there are any.
 """
 import argparse
 import os
@@ -43,11 +45,18 @@ def parsed():
     return parser.parse_args()
 
 
+#: Crash points that a restore comes by often, and at which times it is killed there.
+REPEATED = {"restore.piece.written": (1, 1, 2, 40), "restore.swap.left": (1, 2, 3), "restore.swap.entered": (1, 2, 3)}
+
+
 class Restores:
     """Restores of one repository, each into a folder of its own, which goes when it was looked at."""
 
+    #: The crash points that these come by.
+    POINTS = ("restore.begin.", "restore.batch.", "restore.piece.", "restore.switch.")
+
     def __init__(self, asof, workspace, jobs, chance):
-        self.asof, self.jobs, self.chance = asof, jobs, chance
+        self.asof, self.workspace, self.jobs, self.chance = asof, workspace, jobs, chance
         self.place = workspace.folder("restored")
         self.count, self.seconds, self.resumed = 0, 0.0, 0
 
@@ -66,12 +75,15 @@ class Restores:
     def whole(self, when, target):
         """Restores to the end. Returns what is wrong with that, as lines."""
         began = time.monotonic()
-        done = self.asof.run("restore", "--at", when, "--to", target, "--jobs", self.jobs, "-q", check=False)
+        done = self.asof.run(*self.command(when, target)[1:], check=False)
         self.seconds += time.monotonic() - began
         if done.returncode != 0:
             return [f"restore ended with {done.returncode}: {done.stderr.strip()}"]
-        left = [name for name in os.listdir(self.place) if "asof-restoring" in name]
-        return [f"left behind: {name}" for name in left]
+        return [f"left behind: {name}" for name in self.left(target)]
+
+    def left(self, _target):
+        """Names of what a restore that ended left behind."""
+        return [name for name in os.listdir(self.place) if "asof-restor" in name]
 
     def killed(self, when, target, seconds=None, point=None):
         """Starts a restore that dies after so many seconds, or at a point. Returns whether it did, and what is wrong, as lines."""
@@ -85,9 +97,17 @@ class Restores:
         process.stderr.close()
         if code not in (0, -signal.SIGKILL):
             return False, [f"a restore that was to be killed ended with {code}: {words}"]
-        if code == -signal.SIGKILL and target.exists() and os.listdir(target) and not self.is_switched(target):
-            return True, ["killed, and the target holds something although the rename was not made"]
-        return code == -signal.SIGKILL, []
+        return code == -signal.SIGKILL, self.half_done(target) if code == -signal.SIGKILL else []
+
+    def half_done(self, target):
+        """What is wrong with a target whose restore was killed, as lines."""
+        if target.exists() and os.listdir(target) and not self.is_switched(target):
+            return ["killed, and the target holds something although the rename was not made"]
+        return []
+
+    def judge(self, want, target):
+        """What is wrong with a target whose restore has ended, as lines."""
+        return compare_trees.compare(want, target)[:20]
 
     def is_switched(self, target):
         """Whether the tree has its name already."""
@@ -95,13 +115,70 @@ class Restores:
 
     def is_over(self, target):
         """Whether the target is there and no restore to it waits for its end."""
-        waiting = [name for name in os.listdir(self.place) if name.startswith(target.name + ".asof-restoring-") and os.listdir(self.place / name)]
+        waiting = [name for name in os.listdir(self.place) if name.startswith(target.name + ".asof-restor")]
         return target.exists() and os.listdir(target) != [] and not waiting
 
     def clear(self):
         """Takes everything away."""
         for name in os.listdir(self.place):
             shutil.rmtree(self.place / name, ignore_errors=True)
+
+
+class InPlace(Restores):
+    """The same into directories that hold something, as the roots of volumes do."""
+
+    POINTS = ("restore.begin.", "restore.batch.", "restore.piece.", "restore.swap.")
+
+    def __init__(self, asof, workspace, jobs, chance, want):
+        super().__init__(asof, workspace, jobs, chance)
+        self.place = workspace.folder("in-place")
+        self.old = workspace.folder("in-place-before")
+        # Names that the state has, too, and others.
+        for number, name in enumerate([*sorted(os.listdir(want))[:5], "other", "another"]):
+            if number % 2:
+                (self.old / name).mkdir()
+                (self.old / name / "deep").write_bytes(chance.randbytes(5000))
+            else:
+                (self.old / name).write_bytes(chance.randbytes(3000))
+        os.chown(self.old, 1000, 1001)
+        self.old.chmod(0o2750)
+
+    def command(self, when, target):
+        return [str(self.asof.binary), "restore", "--at", when, "--in-place", str(target), "--jobs", self.jobs, "-q"]
+
+    def target(self):
+        self.count += 1
+        target = self.place / f"at-{self.count}"
+        subprocess.run(["cp", "-a", self.old, target], check=True)
+        return target
+
+    @staticmethod
+    def begun(target):
+        """Folders in the target that say that a restore is not finished."""
+        return [name for name in os.listdir(target) if name.startswith(".asof-") and (target / name / "state").exists()]
+
+    def left(self, target):
+        return self.begun(target) + [name for name in os.listdir(target) if name.startswith(".asof-restor")]
+
+    def half_done(self, target):
+        if self.is_over(target) or self.begun(target):
+            return []
+        hidden = [name for name in os.listdir(target) if name.startswith(".asof-")]
+        shown = sorted(set(os.listdir(target)) - set(hidden))
+        return [] if shown == sorted(os.listdir(self.old)) else ["killed, and nothing says that the directory is neither old nor new"]
+
+    def is_over(self, target):
+        return any(name.startswith(".asof-replaced-") for name in os.listdir(target)) and not self.begun(target)
+
+    def judge(self, want, target):
+        kept = [target / name / "old" for name in os.listdir(target) if name.startswith(".asof-replaced-")]
+        if len(kept) != 1:
+            return [f"{len(kept)} folders keep what was there before"]
+        status = self.old.stat()
+        os.utime(kept[0], ns=(status.st_atime_ns, status.st_mtime_ns))
+        found = [f"kept: {line}" for line in compare_trees.compare(self.old, kept[0])[:10]]
+        self.asof.run("restore", "--discard-old", target)
+        return found + super().judge(want, target)
 
 
 def at(moment):
@@ -126,6 +203,10 @@ def judge(given, run, restores):
             restores.clear()
         want = views.at(run.drive.moment_after(run.last, run.last, restores.chance))
         found += kills(given, want, restores)
+        in_place = InPlace(restores.asof, restores.workspace, restores.jobs, restores.chance, want)
+        in_place.seconds, in_place.count = restores.seconds, restores.count
+        found += [f"in place: {line}" for line in kills(given, want, in_place)]
+        restores.resumed += in_place.resumed
     return len(numbers), found
 
 
@@ -133,12 +214,13 @@ def kills(given, want, restores):
     """Restores of the last state that are killed and go on. Returns the lines about what is wrong."""
     found, usual = [], max(0.02, restores.seconds / max(1, restores.count))
     lsn = f"lsn:{asof_process.Views.lsn(want)}"
-    points = [name for name in restores.asof.crash_points() if name.startswith("restore.")] if given.points == "all" else []
+    points = [name for name in restores.asof.crash_points() if name.startswith(restores.POINTS)] if given.points == "all" else []
     for what in points + [None] * given.kills:
         target = restores.target()
         for attempt in range(restores.chance.randint(1, 3)):
             seconds = None if what else restores.chance.random() * usual * 1.2
-            point = f"{what}:{restores.chance.choice((1, 1, 2, 40))}" if what == "restore.piece.written" else what
+            occurrence = restores.chance.choice(REPEATED.get(what, (1,)) if attempt == 0 else (1,))
+            point = what and f"{what}:{occurrence}"
             died, lines = restores.killed(lsn, target, seconds, point)
             found += [f"{what or 'kill -9'}: {line}" for line in lines]
             restores.resumed += died
@@ -149,7 +231,7 @@ def kills(given, want, restores):
         # Where nothing of the restore is left, the command refuses: there is nothing to do.
         if not restores.is_over(target):
             found += [f"{what or 'kill -9'}, then again: {line}" for line in restores.whole(lsn, target)]
-        found += [f"{what or 'kill -9'}: {line}" for line in compare_trees.compare(want, target)[:20]]
+        found += [f"{what or 'kill -9'}: {line}" for line in restores.judge(want, target)]
         restores.clear()
     return found
 

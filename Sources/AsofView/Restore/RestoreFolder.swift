@@ -18,11 +18,20 @@ package final class RestoreFolder: Sendable {
         do throws(Errno) {
             let folder = try SystemCall.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
             guard try SystemCall.tryLock(folder.raw) else { throw Errno(EWOULDBLOCK) }
+            try removeUnwritten(in: folder.raw)
             try SystemCall.removeDirectory(path)
         } catch {
             if error.rawValue == ENOENT { return }
             if error.rawValue == EWOULDBLOCK { throw isBusy(path) }
             throw AsofError(.failure, "\(path) is in the way: it is not known what it holds", hint: "look into it, and move it away")
+        }
+    }
+
+    /// A state that was being written when its process was killed.
+    private static func removeUnwritten(in folder: Int32) throws(Errno) {
+        let reader = try DirectoryReader(at: folder, ".")
+        while let entry = try reader.next() {
+            if entry.name.description.hasPrefix(".asof-"), entry.name.description.hasSuffix(".tmp") { try SystemCall.unlink(at: folder, entry.name) }
         }
     }
 
@@ -72,7 +81,9 @@ package final class RestoreFolder: Sendable {
             let folder = SharedDescriptor(try SystemCall.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW))
             guard try SystemCall.tryLock(folder.unmanaged) else { throw Errno(EWOULDBLOCK) }
             // Another one may have taken it away before the lock.
-            if try SystemCall.statusIfPresent(at: AT_FDCWD, path)?.inode == SystemCall.status(folder.unmanaged).inode { return folder }
+            guard try SystemCall.statusIfPresent(at: AT_FDCWD, path)?.inode == SystemCall.status(folder.unmanaged).inode else { continue }
+            try removeUnwritten(in: folder.unmanaged)
+            return folder
         }
     }
 
@@ -143,7 +154,9 @@ package final class RestoreFolder: Sendable {
     /// Takes away what a restore that ended left.
     package static func clear(ended path: String) throws(AsofError) {
         do throws(Errno) {
-            try? SystemCall.unlink("\(path)/\(RestoreState.fileName)")
+            let folder = try SystemCall.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+            try removeUnwritten(in: folder.raw)
+            try? SystemCall.unlink(at: folder.raw, RestoreState.fileName)
             CrashPoint.reach("restore.switch.cleared")
             try SystemCall.removeDirectory(path)
             try Durable.syncDirectory(parent(of: path))
