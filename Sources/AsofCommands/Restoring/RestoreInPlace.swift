@@ -1,5 +1,6 @@
 internal import AsofCommandLine
 internal import AsofCore
+internal import AsofRepository
 internal import AsofSystem
 internal import AsofView
 internal import Glibc
@@ -52,8 +53,8 @@ enum RestoreInPlace {
     }
 
     /// Exchanges the entries. Returns where the old ones are.
-    static func swap(_ plan: RestorePlan, _ folder: RestoreFolder, _ view: View, _ progress: RestoreProgress) throws(AsofError) -> String {
-        let kept = try RestoreSwap(folder, view, progress) { () throws(AsofError) in try requireUnused(plan.target, isBegun: true) }.run()
+    static func swap(_ plan: RestorePlan, _ folder: RestoreFolder, _ view: View, _ origin: DirectoryOrigin, _ progress: RestoreProgress) throws(AsofError) -> String {
+        let kept = try RestoreSwap(folder, view, origin: origin, progress) { () throws(AsofError) in try requireUnused(plan.target, isBegun: true) }.run()
         return "\(kept)/old"
     }
 }

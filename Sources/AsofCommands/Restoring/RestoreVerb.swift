@@ -92,20 +92,22 @@ enum RestoreVerb {
         var options = Restore.Options()
         options.jobs = invocation.count("jobs") ?? min(8, max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
         options.rate = try invocation.size("limit")
-        options.origin = try plan.session.timeline.origin(of: plan.cut, head: plan.head)
+        let origin = try plan.session.timeline.origin(of: plan.cut, head: plan.head)
+        options.origin = origin
+        var done = folder.known
+        var replaced: String?
         do throws(AsofError) {
             let restore = Restore(view, repository: plan.session.repository, folder: folder, options: options, progress: progress)
             try restore.run()
             if !restore.hasLeftOrigin {
                 Console.note("the file system of \(plan.target) keeps no extended attributes: a capture of it must be told where it comes from (`asof clone`, then --timeline)")
             }
+            done = folder.known
+            if plan.site.isInPlace { replaced = try RestoreInPlace.swap(plan, folder, view, origin, progress) } else { try folder.switchOver() }
         } catch {
             guard error.code == .unavailable else { throw error }
             throw AsofError(error.code, error.message, hint: "see to that, and give the same command again: it goes on where this one ended")
         }
-        let done = folder.known
-        var replaced: String?
-        if plan.site.isInPlace { replaced = try RestoreInPlace.swap(plan, folder, view, progress) } else { try folder.switchOver() }
         shown.end()
         let incomplete = max(done.incomplete ?? 0, progress.incomplete)
         let seconds = max(0.001, Double(SystemClock.monotonicNanoseconds() - began) / 1e9)

@@ -1,4 +1,5 @@
 package import AsofCore
+package import AsofRepository
 internal import AsofSystem
 internal import Glibc
 
@@ -8,6 +9,7 @@ internal import Glibc
 package struct RestoreSwap {
     private let folder: RestoreFolder
     private let view: View
+    private let origin: DirectoryOrigin
     private let progress: RestoreProgress
     private let requireUnused: () throws(AsofError) -> Void
     private let root: SharedDescriptor
@@ -17,9 +19,10 @@ package struct RestoreSwap {
     package static let lostAndFound = Name(unchecked: Array("lost+found".utf8))
 
     /// `requireUnused` throws while somebody uses the directory.
-    package init(_ folder: RestoreFolder, _ view: View, _ progress: RestoreProgress, requireUnused: @escaping () throws(AsofError) -> Void) throws(AsofError) {
+    package init(_ folder: RestoreFolder, _ view: View, origin: DirectoryOrigin, _ progress: RestoreProgress, requireUnused: @escaping () throws(AsofError) -> Void) throws(AsofError) {
         self.folder = folder
         self.view = view
+        self.origin = origin
         self.progress = progress
         self.requireUnused = requireUnused
         do throws(Errno) { root = SharedDescriptor(try SystemCall.open(folder.target, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)) } catch {
@@ -34,6 +37,7 @@ package struct RestoreSwap {
         if folder.known.swap?.stage == .entering { try enter() }
         let kept = try keep()
         try RestoredTree(root, FolderTable(), view, progress).finishForeignRoot()
+        _ = try origin.leave(on: root.unmanaged)
         try sync()
         CrashPoint.reach("restore.swap.dressed")
         try folder.forget()
