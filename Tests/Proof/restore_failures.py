@@ -235,6 +235,25 @@ def times(ground):
     ground.expect("times", os.listdir(ground.volume) == [], "something was made")
 
 
+def large(ground):
+    """A file larger than a batch (2 GiB): killed behind its first part, then in its second one, and the same command again."""
+    block = ground.chance.randbytes(4 * MIB)
+    with open(ground.source / "large", "wb") as file:
+        for number in range(2300 // 4):
+            file.write(number.to_bytes(8, "little") + block[8:])
+        file.seek(64 * MIB, os.SEEK_CUR)
+        file.write(b"behind a hole")
+    ground.asof.run("follow", "--once", "--no-stop", ground.source, timeout=600)
+    target = ground.workspace.path / "out"
+    for point in ("restore.batch.noted", "restore.piece.written:200"):
+        done = ground.asof.run("restore", "--at", "latest", "--to", target, "-q", check=False, crash_at=point, timeout=300)
+        ground.expect("large", done.returncode == -signal.SIGKILL and not target.exists(), f"{point}: {done.returncode}, {done.stderr.strip()}")
+        state = next(ground.workspace.path.glob("out.asof-restoring-*")) / "state"
+        chunk = json.loads(state.read_text().split("\n")[0])["done"]["chunk"]
+        ground.expect("large", chunk > 0, f"{point}: nothing of the file is noted")
+    ground.is_whole("large", target, ["--to", str(target)])
+
+
 def not_root(ground):
     """A user who is not root: owners cannot be set, which is said once; all else is right."""
     user, mine = 1234, 2345
@@ -271,13 +290,14 @@ def not_root(ground):
 
 
 CASES = {"full": full, "interrupted": interrupted, "limit": limit, "at-once": at_once, "read-only": read_only, "not-empty": not_empty,
-         "damaged": damaged, "times": times, "not-root": not_root}
+         "damaged": damaged, "times": times, "not-root": not_root, "large": large}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asof_process.add_binary_option(parser)
-    parser.add_argument("--cases", default=",".join(CASES), help="which ones (default: all)")
+    parser.add_argument("--cases", default=",".join(name for name in CASES if name != "large"),
+                        help=f"which of {', '.join(CASES)} (default: all but large, which takes 7 GB)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--deadline", type=int, default=600, metavar="SECONDS")
     parser.add_argument("--keep", action="store_true", help="keep the temporary directory")
