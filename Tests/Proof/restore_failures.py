@@ -254,6 +254,41 @@ def large(ground):
     ground.is_whole("large", target, ["--to", str(target)])
 
 
+def volume(ground):
+    """The root of an ext4 volume: `lost+found` stays, nothing may be mounted in it, and who uses it in another mount namespace is found, too."""
+    image, place = ground.workspace.path / "image", ["--in-place", str(ground.volume)]
+    image.touch()
+    os.truncate(image, 80 * MIB)
+    processes.run(["mkfs.ext4", "-q", image])
+    if processes.run(["mount", "-o", "loop", image, ground.volume], check=False).returncode != 0:
+        print("SKIPPED: the root of a volume: there are no loop devices")
+        return
+    (ground.volume / "other").mkdir()
+    (ground.volume / "used").write_bytes(b"used")
+    lost = os.stat(ground.volume / "lost+found").st_ino
+    ground.is_refused("volume", ["--to", str(ground.volume)], 1, "--in-place")
+    processes.run(["mount", "-t", "tmpfs", "tmpfs", ground.volume / "other"])
+    ground.is_refused("volume, a mount in it", place, 1, "mounted at")
+    processes.run(["umount", ground.volume / "other"])
+    elsewhere = ground.workspace.folder("elsewhere")
+    user = processes.start(["unshare", "-m", "sh", "-c", f"mount --bind {ground.volume} {elsewhere}; umount {ground.volume}; exec sleep 60 < {elsewhere}/used"])
+    end = time.monotonic() + 10
+    while "sleep" not in open(f"/proc/{user.pid}/comm", encoding="ascii").read() and time.monotonic() < end:
+        time.sleep(0.02)
+    ground.is_refused("volume, used in another namespace", place, 11, "in use", str(user.pid))
+    user.kill()
+    user.wait()
+    ground.expect("volume", sorted(os.listdir(ground.volume)) == ["lost+found", "other", "used"], "something changed")
+    done = ground.restore(place)
+    ground.expect("volume", done.returncode == 0, done.stderr)
+    ground.asof.run("restore", "--discard-old", ground.volume)
+    ground.expect("volume, lost+found", os.stat(ground.volume / "lost+found").st_ino == lost, "it is another one")
+    times = ground.volume.stat()
+    (ground.volume / "lost+found").rmdir()
+    os.utime(ground.volume, ns=(times.st_atime_ns, times.st_mtime_ns))
+    ground.found += [f"volume: {line}" for line in compare_trees.compare(ground.source, ground.volume)[:10]]
+
+
 def not_root(ground):
     """A user who is not root: owners cannot be set, which is said once; all else is right."""
     user, mine = 1234, 2345
@@ -290,7 +325,7 @@ def not_root(ground):
 
 
 CASES = {"full": full, "interrupted": interrupted, "limit": limit, "at-once": at_once, "read-only": read_only, "not-empty": not_empty,
-         "damaged": damaged, "times": times, "not-root": not_root, "large": large}
+         "damaged": damaged, "times": times, "volume": volume, "not-root": not_root, "large": large}
 
 
 def main():
