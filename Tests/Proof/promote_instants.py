@@ -124,7 +124,7 @@ class Promotion:
             if problem.errno != errno.EROFS:
                 found.append(f"a change afterwards fails with {problem}")
         self.asof.run("umount", self.mountpoint)
-        found += [f"left behind: {name}" for name in os.listdir(self.place) if "asof-promoting" in name]
+        found += [f"left behind: {name}" for name in os.listdir(self.place) if "asof-promoting" in name or "asof-restor" in name]
         shutil.rmtree(self.place)
         return found
 
@@ -138,7 +138,7 @@ def one_trace(given, trace):
         began = time.monotonic()
         try:
             run.record()
-            points = [name for name in run.asof.crash_points() if name.startswith("promote.")]
+            points = [name for name in run.asof.crash_points() if name.startswith(("promote.", "restore.switch."))]
             for number in sorted(chance.sample(range(1, run.last + 1), min(given.instants, run.last))):
                 when = restore_instants.at(run.drive.moment_after(number, run.last, chance))
                 promotion = Promotion(given, run.asof, workspace, chance, when)

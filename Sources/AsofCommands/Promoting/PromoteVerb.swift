@@ -27,13 +27,20 @@ enum PromoteVerb {
             try say(promotion, mounted, invocation)
             return 0
         }
-        if promotion.isDone {
+        let site = RestoreSite(promotion.target, isInPlace: false)
+        let ended = site.endedPath(repository: mounted.repository.configuration.id.description, lsn: mounted.view.cut.lsn)
+        let hasEnded = site.ended().contains(ended)
+        if promotion.isDone, !hasEnded {
             throw AsofError(.failure, "this mount was promoted to \(promotion.target) already", hint: "asof umount takes the mount away")
         }
         let session = try Session(invocation)
-        try RestorePlace.check(promotion.target, session, invocation)
+        try RestorePlace.check(site, session, invocation)
         let path = RestoreFolder.promotionPath(for: promotion.target)
         let isBegun = try RestoreFolder.state(at: path) != nil
+        if promotion.isFrozen, !isBegun, hasEnded {
+            // It has its name already; a crash came before that was noted, or before all was cleared away.
+            return try end(&promotion, clearing: ended, mounted, invocation)
+        }
         if !isBegun || (try? SystemCall.status("\(path)/tree")) != nil { try RestorePlace.requireFree(promotion.target) }
         if invocation.flag("dry-run") {
             try DryRun.say("promote the mount to \(promotion.target)", with: ["directory": promotion.target], invocation)
@@ -41,7 +48,7 @@ enum PromoteVerb {
         }
         try OverlayFolder.save(promotion, at: mounted.folder)
         let folder = try RestoreFolder(
-            at: path, target: promotion.target,
+            at: path, site,
             new: RestoreState(
                 repository: mounted.repository.configuration.id.description, timeline: mounted.view.timeline, lsn: mounted.view.cut.lsn, asked: "promote"))
         guard folder.known.lsn == mounted.view.cut.lsn.rawValue, folder.known.repository == mounted.repository.configuration.id.description else {
@@ -58,9 +65,14 @@ enum PromoteVerb {
         try OverlayControl.freeze(mounted.folder)
         CrashPoint.reach("promote.frozen.after")
         try Promotion(try mounted.contents(), over: mounted.view, in: path).run()
-        try folder.switchOver()
+        return try end(&promotion, clearing: try folder.nameTree(), mounted, invocation)
+    }
+
+    /// The tree stands under its name, and says so until that is noted.
+    private static func end(_ promotion: inout OverlayPromotion, clearing ended: String, _ mounted: MountedOverlay, _ invocation: Invocation) throws(AsofError) -> Int32 {
         promotion.isDone = true
         try OverlayFolder.save(promotion, at: mounted.folder)
+        try RestoreFolder.clear(ended: ended)
         try say(promotion, mounted, invocation)
         return 0
     }
@@ -100,8 +112,8 @@ enum PromoteVerb {
                 NamedThread.yieldToOthers()
                 let result = Result { () throws(AsofError) in
                     let survey = try RestoreSurvey(
-                        mounted.view, from: folder.known.done, blockSize: max(512, try RestorePlace.space(at: promotion.target).fragmentSize), progress: progress)
-                    try RestorePlace.requireSpace(for: survey, at: promotion.target)
+                        mounted.view, from: folder.known.done, left: folder.tree, blockSize: max(512, try RestorePlace.space(at: folder.site).fragmentSize), progress: progress)
+                    try RestorePlace.requireSpace(for: survey, at: folder.site)
                     shown.expect(survey.bytes)
                     try Restore(mounted.view, repository: mounted.repository, folder: folder, options: options, progress: progress).run()
                 }

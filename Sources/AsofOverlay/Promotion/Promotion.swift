@@ -31,7 +31,6 @@ package struct Promotion {
     /// Files in the restore's folder that are this one's: they go with it.
     private static let note = "departed"
     private static let finished = "promoted"
-    package static let leftovers = [note, finished]
 
     package func run() throws(AsofError) {
         guard !isNoted(Self.finished) else { return }

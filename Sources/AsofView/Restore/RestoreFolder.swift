@@ -120,7 +120,10 @@ package final class RestoreFolder: Sendable {
     }
 
     /// Gives the whole tree the target's name, durably, and takes the folder away. Again after a crash: goes on where that was.
-    package func switchOver() throws(AsofError) {
+    package func switchOver() throws(AsofError) { try Self.clear(ended: try nameTree()) }
+
+    /// The first part of that. Returns what the folder is called now, to be cleared away.
+    package func nameTree() throws(AsofError) -> String {
         let parent = site.parent
         do throws(Errno) {
             CrashPoint.reach("restore.switch.before")
@@ -148,15 +151,15 @@ package final class RestoreFolder: Sendable {
             throw AsofError(error, "\(target) is restored; cannot remove \(path)")
         }
         CrashPoint.reach("restore.switch.ended")
-        try Self.clear(ended: ended)
+        return ended
     }
 
     /// Takes away what a restore that ended left.
     package static func clear(ended path: String) throws(AsofError) {
         do throws(Errno) {
-            let folder = try SystemCall.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
-            try removeUnwritten(in: folder.raw)
-            try? SystemCall.unlink(at: folder.raw, RestoreState.fileName)
+            let folder = SharedDescriptor(try SystemCall.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW))
+            let (reader, removal) = (try DirectoryReader(at: folder.unmanaged, "."), TreeRemoval(at: folder.unmanaged))
+            while let entry = try reader.next() { try removal.remove(entry.name) }
             CrashPoint.reach("restore.switch.cleared")
             try SystemCall.removeDirectory(path)
             try Durable.syncDirectory(parent(of: path))
