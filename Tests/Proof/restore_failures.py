@@ -12,6 +12,7 @@ import os
 import random
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -279,6 +280,9 @@ def volume(ground):
     user.kill()
     user.wait()
     ground.expect("volume", sorted(os.listdir(ground.volume)) == ["lost+found", "other", "used"], "something changed")
+    # A default access-control list, which everything made in the directory would get.
+    entries = ((1, 7, 0xFFFFFFFF), (2, 7, 1000), (4, 5, 0xFFFFFFFF), (0x10, 7, 0xFFFFFFFF), (0x20, 5, 0xFFFFFFFF))
+    os.setxattr(ground.volume, "system.posix_acl_default", struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries))
     done = ground.restore(place)
     ground.expect("volume", done.returncode == 0, done.stderr)
     ground.asof.run("restore", "--discard-old", ground.volume)

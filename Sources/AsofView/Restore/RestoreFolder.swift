@@ -83,6 +83,8 @@ package final class RestoreFolder: Sendable {
             // Another one may have taken it away before the lock.
             guard try SystemCall.statusIfPresent(at: AT_FDCWD, path)?.inode == SystemCall.status(folder.unmanaged).inode else { continue }
             try removeUnwritten(in: folder.unmanaged)
+            // What the folder above gives to all that is made in it is no part of a restored state.
+            try? SystemCall.removeExtendedAttribute(folder.unmanaged, "system.posix_acl_default")
             return folder
         }
     }
