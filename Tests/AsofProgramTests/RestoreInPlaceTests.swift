@@ -59,8 +59,9 @@ extension ProgramTests {
             #expect(try fixture.folder.names(in: "data/\(kept)") == ["old"])
             #expect(try fixture.folder.names(in: "data/\(kept)/old") == ["b", "folder", "new"])
             #expect(try fixture.folder.read("data/\(kept)/old/b") == [9])
-            #expect(try fixture.run("follow", "--once", "--no-stop", "data").code == 0)
-            #expect(try fixture.run("restore", "--at", "latest", "--to", "out").code == 0)
+            // What was restored goes on in a timeline of its own.
+            #expect(try fixture.run("follow", "--once", "--no-stop", "data", "--timeline", "after").code == 0)
+            #expect(try fixture.run("restore", "--at", "latest", "--to", "out", "--timeline", "after").code == 0)
             #expect(try fixture.folder.names(in: "out") == ["a", "b", "folder", "lost+found"])
             #expect(try fixture.run("restore", "--discard-old", "data", "-n").output.contains(kept))
             let discarded = try fixture.run("restore", "--discard-old", "data")
@@ -73,13 +74,13 @@ extension ProgramTests {
         @Test func `what is kept is not seen through a recorder, and its name cannot be taken`() throws {
             try change()
             #expect(try inPlace().code == 0)
-            let recorder = try fixture.start("record", "data", "mnt")
+            let recorder = try fixture.start("record", "data", "mnt", "--timeline", "after")
             #expect(try fixture.folder.names(in: "mnt") == ["a", "b", "folder", "lost+found"])
             #expect(throws: Errno(EPERM)) { try SystemCall.makeDirectory(fixture.folder.path("mnt/.asof-replaced-x"), mode: 0o700) }
             #expect(throws: Errno(EPERM)) { try fixture.folder.write("mnt/.asof-restoring-x", [1]) }
             try fixture.folder.write("mnt/c", [1])
             try recorder.stop()
-            #expect(try fixture.run("restore", "--at", "latest", "--to", "out").code == 0)
+            #expect(try fixture.run("restore", "--at", "latest", "--to", "out", "--timeline", "after").code == 0)
             #expect(try fixture.folder.names(in: "out") == ["a", "b", "c", "folder", "lost+found"])
         }
 
