@@ -21,7 +21,7 @@ enum PromoteCommand {
             .value("to", "DIR", .directory, help: "The directory to make: new, or an empty one."),
             .flag("finalize", help: "Write the changes, too, and give DIR its name."),
             .flag("status", help: "Only say how far it is."),
-            .value("jobs", "N", .count(1...256), default: .described("one for each processor, at most 8"), help: "How many threads read and write."),
+            .value("jobs", "N", .count(1...256), default: .value("1"), help: "How many threads read and write; more are faster, and felt by who uses the mount."),
             .value("limit", "RATE", .size(4096...UInt64.max), help: "Write at most so many bytes of files a second, such as 50MB."),
         ],
         examples: [

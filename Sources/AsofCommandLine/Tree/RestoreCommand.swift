@@ -44,7 +44,7 @@ enum RestoreCommand {
                     "discard-old", "DIR", .directory, excludes: ["to", "in-place", "at"],
                     help: "Restore nothing: remove what restores in place kept in DIR of what was there before."),
                 .flag("validate", help: "Only check that it can be done, and say what it takes."),
-                .value("jobs", "N", .count(1...256), default: .described("one for each processor, at most 8"), help: "How many threads read and write."),
+                .value("jobs", "N", .count(1...256), default: .described("four for each processor, at most 16"), help: "How many threads read and write."),
                 .value("limit", "RATE", .size(4096...UInt64.max), help: "Write at most so many bytes of files a second, such as 50MB."),
             ],
             examples: [

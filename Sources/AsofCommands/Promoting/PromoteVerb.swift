@@ -99,7 +99,7 @@ enum PromoteVerb {
         let progress = RestoreProgress()
         let shown = RestoreDisplay(isQuiet: invocation.flag("quiet"))
         var options = Restore.Options()
-        options.jobs = invocation.count("jobs") ?? min(8, max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
+        options.jobs = invocation.count("jobs") ?? 1
         options.rate = try invocation.size("limit")
         // What was changed in the mount is what a capture of the folder finds different from that state.
         let timeline = try mounted.repository.timeline(mounted.view.timeline)

@@ -25,6 +25,9 @@ enum RestoreVerb {
         var incomplete: UInt64
     }
 
+    /// Most of a thread's time goes by in waiting for one disk or the other.
+    private static var usualJobs: Int { min(16, 4 * max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))) }
+
     static func run(_ invocation: Invocation) throws(AsofError) -> Int32 {
         let signals: SignalWaiter
         do throws(Errno) { signals = try SignalWaiter(blocking: [SIGINT, SIGTERM, SIGHUP]) } catch { throw AsofError(error, "cannot block signals") }
@@ -90,7 +93,7 @@ enum RestoreVerb {
             at: plan.folder, plan.site,
             new: RestoreState(repository: plan.session.repository.id.description, timeline: plan.session.timeline.name, lsn: plan.cut.lsn, asked: plan.asked))
         var options = Restore.Options()
-        options.jobs = invocation.count("jobs") ?? min(8, max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN)))))
+        options.jobs = invocation.count("jobs") ?? usualJobs
         options.rate = try invocation.size("limit")
         let origin = try plan.session.timeline.origin(of: plan.cut, head: plan.head)
         options.origin = origin
