@@ -6,7 +6,7 @@ package enum CommandTree {
         discussion: [
             """
             asof keeps a log of every change of a data directory in a repository, and shows the directory as it was at any \
-            instant of that log: read-only, at once, whatever its size. The repository is named by `--repo` or `ASOF_REPO`, \
+            instant of that log: at once, whatever its size. The repository is named by `--repo` or `ASOF_REPO`, \
             never by an argument's place.
             """
         ],

@@ -8,7 +8,7 @@ enum UnmountCommand {
         discussion: [
             """
             Unmounts what `asof mount` or `asof record` mounted at MOUNTPOINT and waits until its process has ended. Nothing \
-            is lost: a mount is read-only, and a recording is sealed and published first. While a program has files or its \
+            is lost: changes in a mount with `--overlay` are made durable, and a recording is sealed and published first. While a program has files or its \
             working folder in the mount, it is refused: stop the program, or use `--lazy`.
             """
         ],
