@@ -1,4 +1,5 @@
 internal import AsofSystem
+internal import Glibc
 
 /// What this thread's mount namespace holds, read from `/proc/thread-self/mountinfo`: it asks no file system anything, so a dead or
 /// busy mount cannot block it.
@@ -22,6 +23,29 @@ package enum MountTable {
     package static func owner(of path: String) -> UInt32? {
         guard let bytes = try? SystemCall.readAll(path: "/proc/thread-self/mountinfo") else { return nil }
         return owner(at: Array(path.utf8), in: bytes)
+    }
+
+    /// In a mount namespace that was just made: takes away the copies of asof's mounts whose end in their own namespace would not reach us. Their
+    /// servers would go on for as long as anybody lives in this one.
+    package static func detachCopies() {
+        guard let bytes = try? SystemCall.readAll(path: "/proc/thread-self/mountinfo") else { return }
+        for path in copies(in: bytes).reversed() {
+            path.withUnsafeBufferPointer { text in
+                // UMOUNT_NOFOLLOW
+                text.withMemoryRebound(to: CChar.self) { _ = umount2($0.baseAddress, Int32(MNT_DETACH) | 8) }
+            }
+        }
+    }
+
+    /// Paths, each with a NUL at its end, of asof's mounts that nothing propagates to: `master:` is not among their optional fields.
+    static func copies(in table: [UInt8]) -> [[UInt8]] {
+        table.split(separator: UInt8(ascii: "\n")).compactMap { line in
+            let fields = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
+            guard fields.count >= 5, let dash = fields.firstIndex(of: [UInt8(ascii: "-")]), dash >= 6, dash + 1 < fields.count,
+                fields[dash + 1].starts(with: "fuse.asof".utf8), !fields[6..<dash].contains(where: { $0.starts(with: "master:".utf8) })
+            else { return nil }
+            return unescaped(fields[4]) + [0]
+        }
     }
 
     /// The type of the topmost mount at `path`; nil where there is none.

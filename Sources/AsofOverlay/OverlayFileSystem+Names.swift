@@ -60,6 +60,7 @@ extension OverlayFileSystem {
             // A removed directory that is still open takes nothing new.
             guard !directory.isGone else { throw Errno(ENOENT) }
             guard Self.target(name, in: directory, below: below, state) == nil else { throw Errno(EEXIST) }
+            guard state.next <= OverlayTree.lastNumber else { throw Errno(ENOSPC) }
             let now = SystemClock.now()
             // Group and set-group-id bit follow the directory's.
             let inherits = directory.attributes.mode & 0o2000 != 0

@@ -51,7 +51,8 @@ package final class OverlayFileSystem: AsofFileSystem {
     /// The node of a file or directory that is about to change, made with all names on the way to it where the overlay lacks it: so what
     /// changed has a path in the overlay alone.
     func node(_ inode: InodeNumber, at place: OverlayTree.Place? = nil) throws(Errno) -> OverlayNode {
-        while true {
+        // Names move meanwhile, but not for ever.
+        for _ in 0..<1000 {
             if let node = tree.node(inode) { return node }
             // Asked before any lock is taken: the view may have to ask a store.
             var known: [InodeNumber: Attributes] = [:]
@@ -77,6 +78,7 @@ package final class OverlayFileSystem: AsofFileSystem {
             if let made { return made }
             guard try base.attributes(of: inode) != nil else { throw Errno(ESTALE) }
         }
+        throw Errno(EIO)
     }
 
     private func missing(_ inode: InodeNumber, _ place: OverlayTree.Place?) -> [(inode: InodeNumber, place: OverlayTree.Place?)] {

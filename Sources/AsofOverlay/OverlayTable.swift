@@ -65,13 +65,17 @@ struct OverlayTable {
         while true {
             let length = Int(try reader.fixed32())
             let expected = try reader.fixed32()
-            if length == 0 { break }
+            if length == 0 {
+                guard expected == 0 else { throw FormatError("its end does not match its checksum") }
+                break
+            }
             guard length <= Self.blockMax else { throw FormatError("a block is too long") }
             let block = try reader.bytes(length)
             guard Self.sum(block) == expected else { throw FormatError("a block does not match its checksum") }
             for operation in try ChangeJournal.decode(block) { state.apply(operation) }
         }
         guard reader.isAtEnd else { throw FormatError("something follows its end") }
+        guard next <= InodeNumber(OverlayTree.lastNumber.rawValue + 1) else { throw FormatError("its next number is too large") }
         state.next = max(next, state.next)
     }
 }

@@ -42,7 +42,7 @@ final class OverlayTree: Sendable {
             case .entry(let parent, let name, let target): entries[parent, default: [:]][name] = .some(target)
             case .attributes(let inode, let attributes, let isBorn):
                 if nodes[inode] == nil { nodes[inode] = OverlayNode(inode, attributes, isInView: !isBorn) }
-                if inode >= next { next = InodeNumber(inode.rawValue + 1) }
+                if inode >= next, inode <= OverlayTree.lastNumber { next = InodeNumber(inode.rawValue + 1) }
                 nodes[inode]?.apply(operation)
             default: nodes[operation.inode]?.apply(operation)
             }
@@ -62,6 +62,7 @@ final class OverlayTree: Sendable {
 
     /// Numbers of what was made here begin far above those of any view, and well below the 48 bits that a node number has for them.
     static let firstNumber = InodeNumber(1 << 46)
+    static let lastNumber = InodeNumber(1 << 48 - 2)
 
     let state: Lock<State>
 

@@ -92,6 +92,17 @@ extension ProgramTests {
             #expect(seen.error.contains("there\n"))
         }
 
+        /// A command's namespace begins with a copy of every mount of the host: where ends of mounts do not propagate, that would keep their servers.
+        @Test func `keeps no other mount from ending`() throws {
+            try SystemCall.makeDirectory(fixture.folder.path("other"), mode: 0o755)
+            #expect(try fixture.run("mount", "--at", "latest", "-q", "other").code == 0)
+            let command = try fixture.start("mount", "--at", "latest", "-q", "data", "--", "sh", "-c", "echo ready; sleep 100")
+            let ended = try fixture.run("umount", "other")
+            #expect(ended.code == 0, "\(ended.error)")
+            try command.child.kill(SIGTERM)
+            _ = try command.child.wait()
+        }
+
         @Test func `hands signals on, and takes the command with it when it is killed`() throws {
             let script = "trap 'echo told >> told' TERM; echo ready; n=0; while [ $n -lt 600 ]; do sleep 0.1; n=$((n + 1)); [ -f stop ] && exit 9; done"
             let told = try fixture.start("mount", "--at", "latest", "-q", "data", "--", "sh", "-c", script)
@@ -101,7 +112,7 @@ extension ProgramTests {
             #expect(try told.child.wait() == .exited(9))
             try SystemCall.unlink(fixture.folder.path("stop"))
 
-            let killed = try fixture.start("mount", "--at", "latest", "-q", "--rw", "data", "--", "sh", "-c", "echo ready; echo $$ > pid; sleep 600")
+            let killed = try fixture.start("mount", "--at", "latest", "-q", "--rw", "data", "--", "sh", "-c", "echo ready; echo $$ > pid; exec sleep 600")
             #expect(eventually { (try? fixture.folder.read("pid"))?.last == 0x0A })
             let pid = try #require(Int32(String(decoding: fixture.folder.read("pid").dropLast(), as: UTF8.self)))
             try killed.child.kill(SIGKILL)

@@ -15,8 +15,12 @@ enum PrivateMounts {
     /// Once, before there is any second thread.
     static func begin() throws(AsofError) {
         do throws(Errno) {
-            if geteuid() == 0 { return try Namespaces.leaveMounts() }
+            if geteuid() == 0 {
+                try Namespaces.leaveMounts()
+                return MountTable.detachCopies()
+            }
             try Namespaces.leaveAsUser()
+            MountTable.detachCopies()
             userAlone.store(true, ordering: .relaxed)
         } catch {
             throw AsofError(
