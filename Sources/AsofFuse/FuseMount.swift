@@ -38,10 +38,7 @@ package final class FuseMount: @unchecked Sendable {
         try MountFailure.checkDevice()
         let context: SessionContext
         do throws(Errno) {
-            let isReadOnly = options.isReadOnly || fileSystem.isReadOnly
-            context = try SessionContext(fileSystem: fileSystem, options: options) {
-                if isReadOnly { Self.raiseReadAhead(of: path) }
-            }
+            context = try SessionContext(fileSystem: fileSystem, options: options)
         } catch {
             throw AsofError(.failure, "cannot prepare the mount at \(path): \(MountFailure.text(of: error))")
         }
@@ -55,6 +52,8 @@ package final class FuseMount: @unchecked Sendable {
         self.context = retained
         self.mountPoint = path
         self.threads = max(1, options.threads)
+        // Before the kernel lets anybody in: a file has the read-ahead of the moment when it was opened.
+        if options.isReadOnly || fileSystem.isReadOnly { Self.raiseReadAhead(of: path) }
         device = MountTable.device(at: path)
     }
 

@@ -13,21 +13,18 @@ final class SessionContext: Sendable {
     /// Opens are left to the kernel, see `StatelessOpens`.
     let hasStatelessOpens: Bool
     let agreement = InitialAgreement()
-    /// Called once, on a worker, when the kernel has taken the reply to INIT.
-    let whenAgreed: @Sendable () -> Void
     private let volatileNames: (any VolatileNames)?
     private let workerKey: pthread_key_t
 
     /// Seconds for names and attributes that only change by requests of this kernel. Thirty years: for ever, without overflow.
     private static let unbounded = 1e9
 
-    init(fileSystem: any AsofFileSystem, options: MountOptions, whenAgreed: @escaping @Sendable () -> Void) throws(Errno) {
+    init(fileSystem: any AsofFileSystem, options: MountOptions) throws(Errno) {
         var key = pthread_key_t()
         let code = pthread_key_create(&key, nil)
         guard code == 0 else { throw Errno(code) }
         workerKey = key
         self.fileSystem = fileSystem
-        self.whenAgreed = whenAgreed
         isReadOnly = options.isReadOnly || fileSystem.isReadOnly
         cacheForever = options.cacheForever
         maximumTransfer = options.maximumTransfer

@@ -43,7 +43,6 @@ final class Worker {
         guard !context.agreement.isDone else { return fuse_session_process_buf(session, &request) }
         context.agreement.note(raw)
         fuse_session_process_buf(session, &request)
-        if context.agreement.isDone { context.whenAgreed() }
     }
 
     /// At least `size` bytes that last until the next call on this thread. Throws EINVAL beyond what the kernel can ask for.
