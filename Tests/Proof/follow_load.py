@@ -35,7 +35,8 @@ LIMIT, SLACK = 1_000_000_000, 300_000_000
 
 STEPS = {"fsyncs": {"few": (0, 100), "all": (0, 10, 100, 500)},
          "growing": {"few": (256, 2048), "all": (256, 1024, 2048, 10_240)},
-         "dirty": {"few": (200, 5000), "all": (200, 1000, 5000, 20_000)},
+         # The performer keeps all of them open, and a process may have 20,000 on some machines; Scripts/bench has a row of that many.
+         "dirty": {"few": (200, 5000), "all": (200, 1000, 5000, 19_000)},
          "threads": {"few": (10, 500), "all": (10, 100, 500, 1000)},
          "processor": {"few": (20,), "all": (100, 50, 20, 10)}}
 
