@@ -344,6 +344,9 @@ final class Journal: Sendable {
     /// The reader has gone on from `file`.
     func leave(_ file: JournalFile) { if fileCount > Self.filesMapped { file.mapping.recede() } }
 
+    /// For tests: the numbers of these files.
+    var keptSequences: [UInt64] { order.withLock { $0.files.map(\.sequence) } }
+
     /// The reader is behind by more than the files that are made ahead.
     var isFarAhead: Bool { fileCount > Self.sparesKept }
 
@@ -368,13 +371,24 @@ final class Journal: Sendable {
             return free
         }
         guard !free.isEmpty else { return }
-        let surplus = spares.withLock { spares in
-            spares.files.append(contentsOf: free)
-            let surplus = Array(spares.files.dropFirst(Self.sparesKept))
-            spares.files.removeLast(surplus.count)
-            return surplus
+        for file in free { retire(file) }
+        // No sync passes over them any more, so a power cut may tear them, and a torn file ends the log: before anything behind them is promised their
+        // names must be gone for good.
+        order.withLock { $0.hasNewName = true }
+    }
+
+    /// Keeps a file that is not needed any more as a spare, under a name that no start takes for a part of the log, or removes it.
+    private func retire(_ file: JournalFile) {
+        let number = spares.withLock { spares -> Int? in
+            guard spares.files.count < Self.sparesKept else { return nil }
+            spares.made += 1
+            return spares.made
         }
-        for file in surplus { try? SystemCall.unlink(file.path) }
+        guard let number, let spare = try? file.retired(in: folder, number: number) else {
+            try? SystemCall.unlink(file.path)
+            return
+        }
+        spares.withLock { $0.files.append(spare) }
     }
 
     /// Everything before `position` is kept elsewhere, and no intent is open there.
@@ -391,6 +405,7 @@ final class Journal: Sendable {
             return files
         }
         for file in files { try? SystemCall.unlink(file.path) }
+        if !files.isEmpty { order.withLock { $0.hasNewName = true } }
     }
 
     /// Where this life's records begin.

@@ -79,6 +79,13 @@ final class JournalFile: Sendable {
         return JournalFile(sequence: sequence, path: path, mapping: mapping, descriptor: descriptor)
     }
 
+    /// The same space as a spare. What it holds is void.
+    func retired(in folder: String, number: Int) throws(Errno) -> JournalFile {
+        let path = "\(folder)/\(Self.sparePrefix)\(number)"
+        try SystemCall.rename(at: AT_FDCWD, self.path, to: AT_FDCWD, path)
+        return JournalFile(sequence: 0, path: path, mapping: mapping, descriptor: descriptor)
+    }
+
     /// Payload from here on goes in by a system call: it takes no page faults, of which a large piece would take one every 4 KiB.
     private static let writtenLength = 16 << 10
 
