@@ -104,6 +104,24 @@ struct OverlayTests {
         #expect(try fixture.run("umount", "mnt").code == 0)
     }
 
+    /// A promotion cannot be taken back once it is final, so what it needs is asked for before.
+    @Test func `a promotion whose changes have no room is refused while the mount can still be changed`() throws {
+        let fixture = try ProgramFixture()
+        try fixture.capture("a")
+        let disk = fixture.folder.path("disk")
+        try SystemCall.makeDirectory(disk, mode: 0o755)
+        try #require(Glibc.mount("tmpfs", disk, "tmpfs", 0, "size=4m") == 0)
+        defer { umount2(disk, Int32(MNT_DETACH)) }
+        try mounted(fixture, "--rw")
+        try fixture.folder.write("mnt/large", [UInt8](repeating: 1, count: 8 << 20))
+        let refused = try fixture.run("promote", "mnt", "--to", "disk/new", "--finalize")
+        #expect(refused.code == 1 && refused.error.contains("too few"), "\(refused)")
+        try fixture.folder.write("mnt/large", [UInt8](repeating: 2, count: 1 << 20))
+        #expect(try fixture.run("promote", "mnt", "--finalize").code == 0)
+        #expect(try SystemCall.readAll(path: "\(disk)/new/large") == [UInt8](repeating: 2, count: 1 << 20))
+        #expect(try fixture.run("umount", "mnt").code == 0)
+    }
+
     /// What the repository cannot give is EIO, what the overlay has is still there.
     @Test func `a repository that is gone is an error for what needs it`() throws {
         let fixture = try ProgramFixture()

@@ -59,6 +59,8 @@ enum PromoteVerb {
             try say(promotion, mounted, invocation)
             return 0
         }
+        // There is no way back from here, so there must be a way on.
+        if !promotion.isFrozen { try RestorePlace.requireSpace(try mounted.contents().changedBytes, at: folder.site) }
         promotion.isFrozen = true
         try OverlayFolder.save(promotion, at: mounted.folder)
         CrashPoint.reach("promote.frozen.before")
@@ -104,31 +106,15 @@ enum PromoteVerb {
         // What was changed in the mount is what a capture of the folder finds different from that state.
         let timeline = try mounted.repository.timeline(mounted.view.timeline)
         options.origin = try timeline.origin(of: mounted.view.cut, head: try timeline.head())
-        let outcome = Lock<Result<Void, AsofError>?>(nil)
-        let worker: NamedThread
-        do throws(Errno) {
-            worker = try NamedThread("asof-promote") { [options] in
-                // Who reads the mount meanwhile goes first.
-                NamedThread.yieldToOthers()
-                let result = Result { () throws(AsofError) in
-                    let survey = try RestoreSurvey(
-                        mounted.view, from: folder.known.done, left: folder.tree, blockSize: max(512, try RestorePlace.space(at: folder.site).fragmentSize), progress: progress)
-                    try RestorePlace.requireSpace(for: survey, at: folder.site)
-                    shown.expect(survey.bytes)
-                    try Restore(mounted.view, repository: mounted.repository, folder: folder, options: options, progress: progress).run()
-                }
-                outcome.withLock { $0 = result }
-            }
-        } catch {
-            throw AsofError(error, "cannot start a thread")
+        try RestoreWork.perform(signals, progress, shown) { [options] () throws(AsofError) in
+            // Who reads the mount meanwhile goes first.
+            NamedThread.yieldToOthers()
+            let survey = try RestoreSurvey(
+                mounted.view, from: folder.known.done, left: folder.tree, blockSize: max(512, try RestorePlace.space(at: folder.site).fragmentSize), progress: progress)
+            try RestorePlace.requireSpace(for: survey, at: folder.site)
+            shown.expect(survey.bytes)
+            try Restore(mounted.view, repository: mounted.repository, folder: folder, options: options, progress: progress).run()
         }
-        while outcome.withLock({ $0 == nil }) {
-            if (try? signals.wait(timeout: .milliseconds(50))) != nil { progress.stop() }
-            shown.update(progress)
-        }
-        worker.join()
-        shown.end()
-        try outcome.withLock { $0 }?.get()
     }
 
     private static func say(_ promotion: OverlayPromotion, _ mounted: MountedOverlay, _ invocation: Invocation) throws(AsofError) {

@@ -72,20 +72,27 @@ enum RestorePlace {
 
     /// Throws where the file system of the target has not the room.
     static func requireSpace(for survey: RestoreSurvey, at site: RestoreSite) throws(AsofError) {
-        let (status, target) = (try space(at: site), site.target)
-        let free = geteuid() == 0 ? status.freeBlocks.multipliedReportingOverflow(by: status.fragmentSize).partialValue : status.availableBytes
-        if survey.space > free {
-            throw AsofError(
-                .failure, "\(HumanFormat.bytes(survey.space)) are needed and \(HumanFormat.bytes(free)) are free at \(target): \(HumanFormat.bytes(survey.space - free)) too few",
-                hint: site.isInPlace
-                    ? "the old state and the new one are there together until the end: free space, or restore to another file system by --to" : "free space there, or restore to another file system")
-        }
+        let (status, target) = (try requireSpace(survey.space, at: site), site.target)
         // File systems that make inodes as they need them say that they have none.
         if status.files > 0, survey.inodes > status.freeFiles {
             throw AsofError(
                 .failure, "\(HumanFormat.count(survey.inodes)) inodes are needed and \(HumanFormat.count(status.freeFiles)) are free at \(target): \(HumanFormat.count(survey.inodes - status.freeFiles)) too few",
                 hint: "restore to a file system that was made with more inodes")
         }
+    }
+
+    /// Throws where so many bytes have no room. Returns what the file system says of itself.
+    @discardableResult
+    static func requireSpace(_ needed: UInt64, at site: RestoreSite) throws(AsofError) -> FileSystemStatus {
+        let status = try space(at: site)
+        let free = geteuid() == 0 ? status.freeBlocks.multipliedReportingOverflow(by: status.fragmentSize).partialValue : status.availableBytes
+        if needed > free {
+            throw AsofError(
+                .failure, "\(HumanFormat.bytes(needed)) are needed and \(HumanFormat.bytes(free)) are free at \(site.target): \(HumanFormat.bytes(needed - free)) too few",
+                hint: site.isInPlace
+                    ? "the old state and the new one are there together until the end: free space, or restore to another file system by --to" : "free space there, or restore to another file system")
+        }
+        return status
     }
 
     static func space(at site: RestoreSite) throws(AsofError) -> FileSystemStatus {

@@ -50,25 +50,9 @@ enum RestoreVerb {
         }
         let progress = RestoreProgress()
         let shown = RestoreDisplay(isQuiet: isQuiet)
-        let outcome = Lock<Result<Void, AsofError>?>(nil)
-        let worker: NamedThread
-        do throws(Errno) {
-            worker = try NamedThread("asof-restore") {
-                let result = Result { () throws(AsofError) in
-                    if invocation.flag("validate") { try RestoreValidation.run(plan, invocation, progress) } else { try restore(plan, invocation, progress, shown) }
-                }
-                outcome.withLock { $0 = result }
-            }
-        } catch {
-            throw AsofError(error, "cannot start a thread")
+        try RestoreWork.perform(signals, progress, shown) { () throws(AsofError) in
+            if invocation.flag("validate") { try RestoreValidation.run(plan, invocation, progress) } else { try restore(plan, invocation, progress, shown) }
         }
-        while outcome.withLock({ $0 == nil }) {
-            if (try? signals.wait(timeout: .milliseconds(50))) != nil { progress.stop() }
-            shown.update(progress)
-        }
-        worker.join()
-        shown.end()
-        try outcome.withLock { $0 }?.get()
         return 0
     }
 
