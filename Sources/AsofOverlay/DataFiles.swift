@@ -9,6 +9,9 @@ final class DataFiles: Sendable {
         var older: [InodeNumber: SharedDescriptor] = [:]
         /// Written to since the last checkpoint.
         var dirty: Set<InodeNumber> = []
+        /// Bytes were lost on the way to the disk. The kernel says so once, and may show old ones from then on: nothing here is true any more. The
+        /// journal has them, and a start writes them again.
+        var hasFailed = false
     }
 
     private static let openMax = 512
@@ -20,7 +23,8 @@ final class DataFiles: Sendable {
     private static func name(_ inode: InodeNumber) -> String { String(inode.rawValue, radix: 16) }
 
     private func file(_ inode: InodeNumber, creating: Bool) throws(Errno) -> SharedDescriptor {
-        let known = open.withLock { open -> SharedDescriptor? in
+        let known = try open.withLock { open throws(Errno) -> SharedDescriptor? in
+            if open.hasFailed { throw Errno(EIO) }
             if creating { open.dirty.insert(inode) }
             if let found = open.recent[inode] { return found }
             guard let found = open.older.removeValue(forKey: inode) else { return nil }
@@ -88,7 +92,9 @@ final class DataFiles: Sendable {
                 try file(inode, creating: false).withRaw { raw throws(Errno) in try SystemCall.syncData(raw) }
             } catch {
                 // Removed meanwhile.
-                guard error.rawValue == ENOENT else { throw error }
+                if error.rawValue == ENOENT { continue }
+                open.withLock { $0.hasFailed = true }
+                throw error
             }
         }
         try SystemCall.sync(folder.unmanaged)

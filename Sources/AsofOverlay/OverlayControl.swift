@@ -59,7 +59,7 @@ package final class OverlayControl: Sendable {
 
     // MARK: The other side
 
-    /// Has the table of the overlay in `folder` hold everything that was done before the call. Of one that is not mounted it does already.
+    /// Has the table of the mounted overlay in `folder` hold everything that was done before the call.
     package static func checkpoint(_ folder: String) throws(AsofError) { try ask("checkpoint", folder) }
 
     package static func freeze(_ folder: String) throws(AsofError) { try ask("freeze", folder) }
@@ -67,7 +67,7 @@ package final class OverlayControl: Sendable {
     private static func ask(_ request: String, _ folder: String) throws(AsofError) {
         let line: String?
         do throws(Errno) {
-            guard let connection = try? UnixSocket.connect(path: path(folder)) else { return }
+            let connection = try UnixSocket.connect(path: path(folder))
             try connection.writeLine(request, timeout: .seconds(5))
             line = try connection.readLine(timeout: .seconds(600))
         } catch {

@@ -30,7 +30,7 @@ extension OverlayFileSystem {
             UnsafeMutableRawBufferPointer(rebasing: buffer[Int(range.lowerBound - offset)..<Int(range.upperBound - offset)])
         }
         try Self.parts(of: offset..<end, covered) { (range, isCovered) throws(Errno) in
-            if isCovered { return try store.data.read(inode, at: range.lowerBound, into: piece(range)) }
+            if isCovered { return try store.read(inode, at: range.lowerBound, into: piece(range)) }
             try Self.parts(of: range, node.isInView ? erased : [range]) { (range, isErased) throws(Errno) in
                 if isErased { piece(range).initializeMemory(as: UInt8.self, repeating: 0) } else { try base.read(inode, at: range.lowerBound, into: piece(range)) }
             }

@@ -193,7 +193,7 @@ extension OverlayFileSystem {
             try node(number, at: OverlayTree.Place(parent: to.inode, name: newName))
         }
         let namesBelow = try other.map { other throws(Errno) in
-            other.isInView && other.attributes.isDirectory && !isExchange ? try base.entries(of: other.inode).map(\.name) : []
+            other.isInView && !isExchange && other.lock.withLock { _ in other.attributes.isDirectory } ? try base.entries(of: other.inode).map(\.name) : []
         } ?? []
         try change(isExchange ? .exchange : .rename, [from, to, moved] + (other.map { [$0] } ?? [])) { state throws(Errno) in
             guard Self.target(name, in: from, below: belowOld, state) == moved.inode else { throw Errno(ENOENT) }

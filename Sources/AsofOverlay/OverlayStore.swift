@@ -6,7 +6,7 @@ internal import Synchronization
 
 /// Where an overlay's state is kept: bytes in data files, everything as journal, all but the bytes as a checkpoint from time to time.
 ///
-/// Locks, outermost first: `gate` (passed by every change, alone for a checkpoint) → the tree's state → nodes → the journal.
+/// Locks, outermost first: `checkpointing` → `gate` (passed by every change, alone for a checkpoint) → the tree's state → nodes → the journal.
 final class OverlayStore: Sendable {
     let tree: OverlayTree
     let data: DataFiles
@@ -25,6 +25,8 @@ final class OverlayStore: Sendable {
 
     private let duty = Monitor(Duty())
     private let thread = Lock<NamedThread?>(nil)
+    /// One checkpoint at a time: an older one must never replace a newer, behind which the journal is gone. Outermost of all locks.
+    private let checkpointing = Lock<Void>(())
     /// What a gone node leaves is removed by the next checkpoint: the last one still speaks of it.
     private let gone = Lock<Set<InodeNumber>>([])
 
@@ -130,6 +132,14 @@ final class OverlayStore: Sendable {
         try journaling { () throws(AsofError) in try journal.commit(intent, .write, operations) }
     }
 
+    /// The overlay's own bytes.
+    func read(_ inode: InodeNumber, at offset: UInt64, into buffer: UnsafeMutableRawBufferPointer) throws(Errno) {
+        do throws(Errno) { try data.read(inode, at: offset, into: buffer) } catch {
+            report(AsofError(error, "cannot read changed bytes in \(folder.path)/data"))
+            throw Errno(EIO)
+        }
+    }
+
     /// Does in memory what was journaled. The node is locked.
     func done(_ operations: [Operation], _ node: OverlayNode) {
         let grown = operations.reduce(0) { $0 + node.apply($1) }
@@ -174,7 +184,12 @@ final class OverlayStore: Sendable {
 
     /// Makes everything that was done before the call the newest checkpoint; the journal begins anew behind it.
     func checkpoint() throws(AsofError) {
-        guard let journal else { return try writeTable() }
+        try checkpointing.withLock { _ throws(AsofError) in
+            if let journal { try checkpoint(journal) } else { try writeTable() }
+        }
+    }
+
+    private func checkpoint(_ journal: ChangeJournal) throws(AsofError) {
         let (mark, table, dirty, cut, gone) = gate.alone {
             let mark = journal.mark()
             return tree.state.withLock { state in
@@ -246,6 +261,9 @@ final class OverlayStore: Sendable {
         duty.withLock { $0.isStopping = true }
         duty.broadcast()
         thread.withLock { $0 }?.join()
-        if folder.isTemporary { folder.removeTemporary() } else { try checkpoint() }
+        guard !folder.isTemporary else { return folder.removeTemporary() }
+        // Where there is no room for a checkpoint the journal has it all.
+        try journal?.synchronize()
+        try checkpoint()
     }
 }

@@ -40,11 +40,11 @@ final class OverlayFixture {
     }
 
     /// An overlay, kept below the fixture's folder; nil: one that goes with its mount.
-    func overlay(_ name: String?) throws -> OverlayFileSystem {
+    func overlay(_ name: String?, expectingFailures: Bool = false) throws -> OverlayFileSystem {
         let view = try view()
         let identity = OverlayFolder.Identity(repository: "r", timeline: view.timeline, lsn: view.cut.lsn, time: view.cut.time)
         let place = if let name { try OverlayFolder(folder.path(name), over: identity) } else { try OverlayFolder(temporaryIn: folder.path("temporary"), over: identity) }
-        let report: @Sendable (AsofError) -> Void = { Issue.record("\($0)") }
+        let report: @Sendable (AsofError) -> Void = { if !expectingFailures { Issue.record("\($0)") } }
         return try OverlayFileSystem(OverlayBase(view, owner: nil, report: report), place, report: report)
     }
 }

@@ -8,6 +8,7 @@ dies. Then the same command mounts it again, and
   - after a kill: the directory is what the model says after all calls that returned, or after the one more that was in flight;
   - after a power cut (everything on an ext4 image that is shut down without a flush): it is what the model says after some number of the calls,
     not fewer than had returned when the last fsync that returned began; bytes may be those of later writes that no fsync followed;
+  - what no call spoke of has the inode number that it had;
   - it can be changed again, twice more (with crashes in the starts, too), and unmounted in order.
 Where loop devices cannot be had, power cuts are skipped (said). A point that nothing reaches, or a violation: exit 1.
 """
@@ -109,6 +110,17 @@ class Scene:
         if code != 0:
             raise processes.CommandFailed(f"the mount ended with {code}: {self.process.stderr.read().decode(errors='replace')[-1000:]}")
 
+    def numbers(self):
+        """The inode numbers of all paths."""
+        return {path: os.lstat(self.mountpoint / path).st_ino for path in self.model.paths()}
+
+    def renumbered(self, before, done, flying):
+        """Paths that no call spoke of and that are another inode than before, one line each."""
+        spoken = [word for call in [*done, *([flying] if flying else [])] for word in call[1:] if isinstance(word, str)]
+        now = self.numbers()
+        return [f"{path}: inode {now[path]}, {number} before" for path, number in before.items()
+                if path in now and now[path] != number and not any(path == word or path.startswith(word + "/") for word in spoken)]
+
     def judge(self, done, flying):
         """The model after what was done; violations where the directory is neither that nor one call further."""
         after = self.model.copy()
@@ -187,13 +199,16 @@ def reread(model, root):
 def one_kill(given, number, workspace, point=None):
     """A round. Returns the violations, and whether the point was reached."""
     scene = Scene(given, workspace, workspace.folder("mount"), random.Random(f"{given.seed} kill {number}"))
-    found, reached = [], point is None
+    found, reached, numbers = [], point is None, None
     for attempt in range(3):
         if not scene.mount(point if attempt != 1 else None):
             reached = True
             done, flying = [], None
         else:
             found += [f"at the start of life {attempt}: {line}" for line in scene.judge([], None)]
+            if numbers is not None:
+                found += [f"mounted again: {line}" for line in scene.renumbered(numbers, [], None)]
+            numbers = scene.numbers()
             until = time.monotonic() + scene.chance.random() * 1.5 if point is None else None
             done, flying, _ = scene.work(given.calls, until)
             if point is None or attempt == 1:
@@ -208,6 +223,9 @@ def one_kill(given, number, workspace, point=None):
         if not scene.mount():
             return [*found, "the mount does not start again"], reached
         found += [f"after death {attempt}: {line}" for line in scene.judge(done, flying)]
+        if numbers is not None:
+            found += [f"after death {attempt}: {line}" for line in scene.renumbered(numbers, done, flying)]
+        numbers = scene.numbers()
         scene.stop()
         if found:
             break

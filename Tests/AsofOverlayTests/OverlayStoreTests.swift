@@ -1,0 +1,79 @@
+import AsofCore
+import AsofFileSystem
+import AsofSystem
+import AsofTestSupport
+import Glibc
+import Testing
+@testable import AsofOverlay
+
+/// What lies in an overlay's folder at any moment is what a start after a crash finds.
+@Suite(.serialized)
+struct OverlayStoreTests {
+    private let request = Request()
+
+    private func write(_ overlay: OverlayFileSystem, _ node: NodeID, at offset: UInt64, _ bytes: [UInt8]) throws {
+        _ = try bytes.withUnsafeBytes { try overlay.write(node, handle: 0, offset: offset, bytes: $0, request) }
+    }
+
+    /// What a crash would leave now, opened: a copy of the folder, table first, as the journal behind it may have gone on.
+    private func afterCrash(_ fixture: OverlayFixture, _ number: Int) throws -> OverlayFileSystem {
+        let (from, to) = (fixture.folder.path("overlay"), fixture.folder.path("copy-\(number)"))
+        let copy = try ChildProcess.spawn("/bin/cp", arguments: ["cp", "-a", from, to], output: .null)
+        #expect(try copy.wait() == .exited(0))
+        return try fixture.overlay("copy-\(number)")
+    }
+
+    /// `asof diff` asks for a checkpoint whenever it likes, beside those that the overlay makes by itself: a slow one must not take the place of a
+    /// newer one, behind which the journal is gone.
+    @Test func `a slow checkpoint and one that comes later lose nothing`() throws {
+        let fixture = try OverlayFixture()
+        let overlay = try fixture.overlay("overlay")
+        for number in 0..<2000 {
+            let (node, _) = try overlay.create(try #require(Name("small-\(number)")), in: 1, mode: 0o644, flags: 0, request)
+            try write(overlay, node.id, at: 0, [1, 2, 3])
+        }
+        // It has 2,000 files to make durable.
+        let slow = try NamedThread("slow") { do { try overlay.store.checkpoint() } catch { Issue.record("\(error)") } }
+        SystemClock.sleep(.milliseconds(100))
+        let name = try #require(Name("large"))
+        let (node, _) = try overlay.create(name, in: 1, mode: 0o644, flags: 0, request)
+        let piece = [UInt8](repeating: 7, count: 1 << 20)
+        // Several files of the journal, of which the later checkpoint lets some go.
+        for number in 0..<30 { try write(overlay, node.id, at: UInt64(number) << 20, piece) }
+        try overlay.store.checkpoint()
+        slow.join()
+        let after = try afterCrash(fixture, 0)
+        let found = try after.lookup(name, in: 1, request)
+        #expect(found.attributes.size == 30 << 20)
+        var bytes = [UInt8](repeating: 0xEE, count: 30 << 20)
+        _ = try bytes.withUnsafeMutableBytes { try after.read(found.id, handle: 0, offset: 0, into: $0) }
+        #expect(bytes == [UInt8](repeating: 7, count: 30 << 20))
+        try after.stop()
+        try overlay.stop()
+    }
+
+    /// The kernel says once that bytes were lost, and shows old ones as if nothing were from then on.
+    @Test func `bytes that were lost on the way to the disk are an error for good, and come back from the journal`() throws {
+        let fixture = try OverlayFixture()
+        let overlay = try fixture.overlay("overlay", expectingFailures: true)
+        let (node, _) = try overlay.create(try #require(Name("file")), in: 1, mode: 0o644, flags: 0, request)
+        let (bad, _) = try overlay.create(try #require(Name("bad")), in: 1, mode: 0o644, flags: 0, request)
+        try write(overlay, node.id, at: 0, [1, 2, 3])
+        // What stands in the place of a data file takes no fdatasync.
+        let place = fixture.folder.path("overlay/data/\(String(bad.id, radix: 16))")
+        try #require(mkfifo(place, 0o600) == 0)
+        #expect(throws: Errno.self) { try write(overlay, bad.id, at: 0, [4]) }
+        #expect(throws: AsofError.self) { try overlay.store.checkpoint() }
+        try SystemCall.unlink(place)
+        #expect(throws: AsofError.self) { try overlay.store.checkpoint() }
+        var bytes = [UInt8](repeating: 0, count: 3)
+        #expect(throws: Errno(EIO)) { try bytes.withUnsafeMutableBytes { try overlay.read(node.id, handle: 0, offset: 0, into: $0) } }
+        #expect(throws: Errno(EIO)) { try write(overlay, node.id, at: 3, [4]) }
+        #expect(throws: AsofError.self) { try overlay.stop() }
+        let after = try afterCrash(fixture, 0)
+        let found = try after.lookup(try #require(Name("file")), in: 1, request)
+        _ = try bytes.withUnsafeMutableBytes { try after.read(found.id, handle: 0, offset: 0, into: $0) }
+        #expect(bytes == [1, 2, 3])
+        try after.stop()
+    }
+}
