@@ -35,6 +35,9 @@ enum PromoteVerb {
         }
         let session = try Session(invocation)
         try RestorePlace.check(site, session, invocation)
+        guard !FolderLayout.isInside(promotion.target, (try? SystemCall.realPath(mounted.folder)) ?? mounted.folder) else {
+            throw AsofError(.usage, "\(promotion.target) lies in the overlay \(mounted.folder), and would go with it", hint: "promote to a folder elsewhere")
+        }
         let path = RestoreFolder.promotionPath(for: promotion.target)
         let isBegun = try RestoreFolder.state(at: path) != nil
         if promotion.isFrozen, !isBegun, hasEnded {
@@ -91,6 +94,8 @@ enum PromoteVerb {
         guard !begun.isFrozen else {
             throw AsofError(.failure, "this mount is being promoted to \(begun.target)", hint: "finish that one: asof promote MOUNTPOINT --finalize")
         }
+        let left = RestoreFolder.promotionPath(for: begun.target)
+        if !invocation.flag("quiet"), (try? SystemCall.status(left)) != nil { Console.note("what was written for \(begun.target) stays in \(left): remove it if nobody needs it") }
         return OverlayPromotion(target: target)
     }
 
