@@ -18,6 +18,7 @@ enum watch_state { WATCH_IDLE, WATCH_ARMED, WATCH_RELEASING, WATCH_RELEASED };
 struct asof_watch {
     uint64_t state;
     uint64_t deadline;  // CLOCK_MONOTONIC, nanoseconds
+    uint64_t owed;      // The armed state in which the follower was woken though somebody had stopped it; 0: none.
 };
 
 int asof_watch_make(struct asof_watch **watch) {
@@ -62,6 +63,10 @@ int asof_watch_disarm(struct asof_watch *watch, int socket) {
     // Only so that it may sleep without a deadline; it wakes in vain otherwise.
     if (held) {
         send(socket, "r", 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+        // Whoever stopped us wanted us stopped, but not inside a stop. We do it ourselves, here: a signal of the watchdog could come as late
+        // as inside the next one. This very thread takes it, at once; another one could be slow to.
+        uint64_t owed = state;
+        if (__atomic_compare_exchange_n(&watch->owed, &owed, 0, 0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) raise(SIGSTOP);
         return 1;
     }
     // It is letting go at this moment. Its signal must not meet the next stop, so wait until it has sent it.
@@ -115,7 +120,7 @@ static bool is_stopped(pid_t process) {
 
 // The follower traces and does not let go: somebody has stopped it. It is woken; if that does not help, it is killed, and the kernel lets go.
 static void wake(struct asof_watch *watch, uint64_t state, int follower, pid_t parent) {
-    bool was_stopped = is_stopped(parent);
+    if (is_stopped(parent)) __atomic_store_n(&watch->owed, state, __ATOMIC_SEQ_CST);
     asof_pidfd_send_signal(follower, SIGCONT);
     uint64_t step = 20000, limit = stop_clock(CLOCK_MONOTONIC) + 200000000;
     while (__atomic_load_n(&watch->state, __ATOMIC_SEQ_CST) == state) {
@@ -125,11 +130,6 @@ static void wake(struct asof_watch *watch, uint64_t state, int follower, pid_t p
         }
         stop_nap(&step);
     }
-    if (!was_stopped) return;
-    // Whoever stopped it wanted it stopped, but not inside its next stop.
-    limit = stop_clock(CLOCK_MONOTONIC) + 2000000000;
-    while (__atomic_load_n(&watch->state, __ATOMIC_SEQ_CST) % WATCH_STATES == WATCH_ARMED && stop_clock(CLOCK_MONOTONIC) < limit) stop_nap(&step);
-    asof_pidfd_send_signal(follower, SIGSTOP);
 }
 
 int asof_watchdog_run(int socket, int page, int mode, const int *targets, size_t count) {

@@ -14,6 +14,8 @@ extension StoppingSuite {
         private enum Act: String {
             /// SIGSTOP.
             case stop
+            /// SIGSTOP; woken, it stops the server again at once, and again.
+            case again
             /// Its cgroup is killed.
             case kill
             /// Killed with its watchdog.
@@ -48,7 +50,7 @@ extension StoppingSuite {
                 try SystemCall.writeFully(file.raw, Array("\(getpid())".utf8))
                 try SystemCall.rename(at: AT_FDCWD, folder + "/follower.new", to: AT_FDCWD, folder + "/follower")
                 switch act {
-                case .stop: kill(getpid(), SIGSTOP)
+                case .stop, .again: kill(getpid(), SIGSTOP)
                 case .kill: try StoppingServer.write(cgroup + "/cgroup.kill", "1")
                 case .doom:
                     let watchdog = (stopper as? SignalStopper)?.watchdogPid ?? (stopper as? CgroupStopper)?.watchdogPid ?? 0
@@ -60,6 +62,12 @@ extension StoppingSuite {
                 // Woken, the follower may let go itself before the tracer's alarm does: by ptrace that is a long stop, and an exact one.
                 var code: Int32 = way == .ptrace ? 0 : 1
                 do throws(StopFailure) { try stopper.resume() } catch { code = error == .letGo ? 0 : 2 }
+                for _ in 0..<2000 where act == .again {
+                    do throws(StopFailure) {
+                        _ = try stopper.stop(within: .milliseconds(300))
+                        try stopper.resume()
+                    } catch { code = 3 }
+                }
                 // Long enough to be stopped again, and to be seen so.
                 SystemClock.sleep(.milliseconds(300))
                 exit(code)
@@ -107,6 +115,25 @@ extension StoppingSuite {
             #expect(isStopped.withLock { $0 })
             #expect(try stage.server.isRunning())
             #expect(try stage.server.threadFields("TracerPid").allSatisfy { $0 == "0" })
+        }
+
+        @Test(arguments: 0..<4)
+        func `stopped by SIGSTOP inside a stop by ptrace, it is not stopped again inside the next one`(turn: Int) async throws {
+            guard let stage = try StoppingStage(.ptrace) else { return }
+            let text = Troubled(stage, .again).text
+            let isRunning = Lock(false)
+            let checker = try NamedThread("checker") {
+                guard let follower = try? follower(of: stage) else { return }
+                _ = try? stage.server.isRunning(within: .milliseconds(1500))
+                let deadline = ContinuousClock.now + .seconds(3)
+                while state(of: follower) != "T", ContinuousClock.now < deadline { SystemClock.sleep(.milliseconds(1)) }
+                let runs = (try? stage.server.isRunning(within: .milliseconds(300))) ?? false
+                isRunning.withLock { $0 = runs }
+                try? follower.send(SIGCONT)
+            }
+            await #expect(processExitsWith: .exitCode(0)) { [text = text as String] in try Troubled.run(text) }
+            checker.join()
+            #expect(isRunning.withLock { $0 })
         }
 
         @Test(arguments: StopWay.allCases)

@@ -101,7 +101,8 @@ final class Tracer: Sendable {
             // With something still attached, the end of this thread is what lets go of it.
             if left > 0 { return }
             guard hasStopped else { continue }
-            let isAsked = desk.wait(timeout: longestHold) { $0.order == .release || $0.order == .end }
+            // Counted from where the server may have begun to stand still: a follower that was itself stopped on the way has used it up.
+            let isAsked = desk.wait(timeout: max(.zero, longestHold - .nanoseconds(Int64(clamping: result.took)))) { $0.order == .release || $0.order == .end }
             let still = asof_stop_ptrace_release(table.pointer, targets.processes, targets.count)
             if !isAsked { didLetGo() }
             desk.withLock { $0.answer = .released(left: still, early: !isAsked) }
