@@ -345,6 +345,26 @@ struct StoppingSuite {
             #expect(try plain.isRunning())
         }
 
+        @Test func `whether a process can be traced may change while it is asked`() throws {
+            let stage = try #require(try StoppingStage(.ptrace))
+            let isDone = Lock(false)
+            let other = try NamedThread("other-tracer") {
+                guard let stopper = try? PtraceStopper([stage.server.handle]) else { return }
+                while !isDone.withLock({ $0 }) {
+                    _ = try? stopper.stop(within: .milliseconds(100))
+                    SystemClock.sleep(.microseconds(50))
+                    try? stopper.resume()
+                    SystemClock.sleep(.microseconds(50))
+                }
+            }
+            var answers: Set<Bool> = []
+            for _ in 0..<120 { answers.insert(StopWay.ptrace.obstacle(for: [stage.server.handle]) == nil) }
+            isDone.withLock { $0 = true }
+            other.join()
+            #expect(answers == [true, false])
+            #expect(try stage.server.isRunning())
+        }
+
         @Test(arguments: StopWay.allCases)
         func `latency with fifty busy threads`(way: StopWay) throws {
             guard let stage = try StoppingStage(way, threads: 50) else { return }

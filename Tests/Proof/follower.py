@@ -46,7 +46,10 @@ class Follower:
 
     def complaints(self):
         """What it said, for people."""
-        return self.said().decode(errors="replace")[-2000:].strip()
+        said = self.said().decode(errors="replace")
+        # Of a trap, what trapped and where comes first, and much behind it.
+        trap = max(said.find("Fatal error"), said.find("*** "))
+        return (said[-2000:] if trap < 0 else said[max(0, trap - 500):trap + 4000]).strip()
 
     def status(self):
         """The recorder's part of `asof status`; {} while it does not answer."""

@@ -41,7 +41,10 @@ extension StopWay {
             } catch {
                 return error.reason
             }
-        case .ptrace: return processes.lazy.compactMap { PtracePermission.obstacle(for: $0) }.first
+        case .ptrace:
+            // Each is asked once: a lazy sequence asks again for what it has found, and the answer may be another one by then.
+            for process in processes { if let reason = PtracePermission.obstacle(for: process) { return reason } }
+            return nil
         case .signal:
             for process in processes {
                 if process.pid == 1 { return "process 1 ignores SIGSTOP from inside its namespace" }
