@@ -6,12 +6,13 @@
 Whenever a case rests, the directory is scanned; later the views of that moment and of the newest transaction then must be equal in
 everything (names, bytes, modes, owners, times, link counts, attributes). A cut may be fuzzy, or in a gap that is declared
 afterwards, only where the case says so; following may end (with a message) only where the case says so. At the end the newest view
-equals the directory. Exit 1 otherwise.
+equals the directory. The follower stays small. Exit 1 otherwise.
 """
 import argparse
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -22,6 +23,8 @@ import follower
 import hard_cases
 import processes
 
+#: Memory of its own that a follower of a small directory may have, in KiB.
+MEMORY = 150 << 10
 #: They lower what is everybody's: never beside others.
 ALONE = ("overflow", "too_few_watches")
 QUEUE, WATCHES = Path("/proc/sys/fs/inotify/max_queued_events"), Path("/proc/sys/fs/inotify/max_user_watches")
@@ -104,7 +107,7 @@ class Run:
 
     def follow(self):
         """A follower for it, started as the case needs."""
-        options = ["--tick", self.given.tick, "--stop-by", self.way, "--interval", "1s"]
+        options = ["--tick", hard_cases.TICKS.get(self.name, self.given.tick), "--stop-by", self.way, "--interval", "1s"]
         if self.watch:
             options += ["--watch-by", self.watch]
         if self.name != "other_namespace":
@@ -138,6 +141,8 @@ class Run:
                 following = self.follow()
             except processes.CommandFailed as problem:
                 return self._refused(str(problem))
+            watcher = threading.Thread(target=self._watch_memory, args=(following,))
+            watcher.start()
             try:
                 self.steps(following)
                 if self.name == "other_namespace" and not (following.status().get("follow") or {}).get("stops", 1):
@@ -150,10 +155,20 @@ class Run:
                 if following.process.poll() is None:
                     following.kill()
                 self._refused(str(problem))
+            watcher.join()
             self.judge()
             return self.found
         finally:
             self.actor.end()
+
+    def _watch_memory(self, following):
+        """Until it ends: how much it has at most."""
+        peak = 0
+        while following.process.poll() is None:
+            peak = max(peak, processes.private_memory(following.process.pid))
+            time.sleep(0.02)
+        if peak > MEMORY:
+            self.found.append(f"the follower had {peak >> 10} MiB in memory")
 
     def _refused(self, what):
         """Following ended, or never began."""

@@ -12,6 +12,8 @@ _RENAME_EXCHANGE = 2
 _SYMLINK_FOLLOW = 0x400
 
 CASES = {}
+#: Case → the time between two ticks that it needs.
+TICKS = {"overwritten_whole": "1s"}
 #: Case → what may happen instead of exact states: "refuse" (an end with a message), "fuzzy", "gap" (states taken back later).
 EXPECT = {}
 
@@ -583,6 +585,21 @@ def large_and_unknown(root, outside):
     yield
     append(f"{root}/mystery", pages(100))
     yield
+
+
+@case()
+def overwritten_whole(root, outside):
+    """Much of what is visible of one file is overwritten at once: one transaction holds it all. Then it is cut off and written anew."""
+    block = pages(256)
+    put(f"{root}/mystery", block * 250)
+    yield
+    for salt, size, flags in ((1, 250, os.O_WRONLY), (2, 200, os.O_WRONLY | os.O_TRUNC)):
+        block = pages(256, salt)
+        file = os.open(f"{root}/mystery", flags)
+        for i in range(size):
+            os.pwrite(file, block, i << 20)
+        os.close(file)
+        yield
 
 
 @case()

@@ -103,6 +103,15 @@ class Deadline:
         os._exit(3)
 
 
+def private_memory(pid):
+    """What a process has in memory that belongs to no file, in KiB; 0 once it has ended."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii") as status:
+            return next((int(line.split()[1]) for line in status if line.startswith("RssAnon:")), 0)
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+
+
 def children(of=None):
     """The direct children of this process."""
     of = of or os.getpid()

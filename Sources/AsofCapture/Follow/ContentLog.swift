@@ -13,35 +13,41 @@ struct ContentLog {
     private static let aheadLength: UInt64 = 4 << 20
     private static let pieceLength = 1 << 20
 
-    private let journal: Journal
+    private let session: CaptureSession
+    private var journal: Journal { session.journal }
     private var ahead: PayloadStream
     private(set) var held: PayloadStream
     /// Files of which everything is held: they were cut off within what is visible.
     private var cut: Set<InodeNumber> = []
     /// New files that a transaction ahead has told of; they have no name yet.
     private(set) var announced: Set<InodeNumber> = []
+    /// New files that none has told of yet.
+    private var newborn: [InodeNumber: Attributes] = [:]
     /// Read after the stop, without a promise of their kind that they were as in the stop.
     private var unsafe: [Examination] = []
     private(set) var bytes: UInt64 = 0
     /// What a transaction ahead is: as the newest tick, since it changes nothing.
     private let verb: Verb
 
-    init(_ journal: Journal, after verb: Verb) {
-        self.journal = journal
+    init(_ session: CaptureSession, after verb: Verb) {
+        self.session = session
         self.verb = verb
-        ahead = PayloadStream(journal)
-        held = PayloadStream(journal)
+        ahead = PayloadStream(session.journal)
+        held = PayloadStream(session.journal)
     }
 
     // MARK: Files
 
-    /// Takes in the bytes of a file. `isStill`: it was looked at in the stop, and its attributes are what the tick will log.
-    mutating func take(_ seen: Examination, isStill: Bool, _ tree: inout KnownTree, _ tick: inout Tick) throws(AsofError) {
+    /// Takes in the bytes of a file. `isStill`: it was looked at in the stop, and its attributes are what the tick will log. False: there is no room
+    /// for all of them; the next look goes on where this one ended.
+    mutating func take(_ seen: Examination, isStill: Bool, _ tree: inout KnownTree, _ tick: inout Tick) throws(AsofError) -> Bool {
         let number = seen.number
-        guard seen.attributes.isRegular, let node = tree[number] else { return }
+        guard seen.attributes.isRegular, let node = tree[number] else { return true }
         var digests = tree.digests(of: number) ?? ContentDigests()
         let size = seen.attributes.size
         let isNew = tick.born.contains(number)
+        if isNew, !announced.contains(number) { newborn[number] = seen.attributes }
+        var isWhole = true
         let readAt = tick.sightings[number]?.readAt ?? (isNew || digests.length != node.size ? nil : node.modified)
         // Of the same size, and yet written to: not as its kind promises, unless it is about to grow.
         let isOfSameSize = size == digests.length && readAt != nil && readAt != seen.attributes.modified
@@ -55,7 +61,7 @@ struct ContentLog {
         if rests && node.kind.mode == .growingTemporary || isNew && seen.kind.mode == .writtenOnce { noteUnchecked(number, &tick) }
         switch seen.mode {
         case .inPlace, .unknown:
-            try takeAll(seen, isStill, isNew ? 0 : node.size, &digests)
+            isWhole = try takeAll(seen, isStill, isNew ? 0 : node.size, &digests)
         case .growingTemporary, .appendWithPatchedHeader:
             let page = UInt64(ContentDigests.pageLength)
             let head = try seen.bytes(0..<min(size, page))
@@ -67,11 +73,11 @@ struct ContentLog {
             let hasTail = try digests.tailStart < page ? true : hasTail(seen, digests)
             if isFilled && isStill || isCut || !hasTail || tick.rewritten.contains(number) {
                 tick.rewritten.insert(number)
-                try takeAll(seen, isStill, isNew ? 0 : node.size, &digests)
+                isWhole = try takeAll(seen, isStill, isNew ? 0 : node.size, &digests)
             } else {
                 try log(number, head, at: 0, isNew ? 0 : node.size, &digests)
                 let start = max(digests.tailStart, page)
-                if start < size { try read(seen, start..<size, isNew ? 0 : node.size, &digests, isStill) }
+                if start < size { isWhole = try read(seen, start..<size, isNew ? 0 : node.size, &digests, isStill) }
             }
         case .appendOnly, .writtenOnce:
             // Perhaps in the middle of growing: the stop will tell.
@@ -82,15 +88,16 @@ struct ContentLog {
             let isRewritten = isCut || isOfSameSize && isStill || !hasTail || isAtRest && size > digests.length
             if isRewritten || tick.rewritten.contains(number) {
                 tick.rewritten.insert(number)
-                try takeAll(seen, isStill, isNew ? 0 : node.size, &digests)
+                isWhole = try takeAll(seen, isStill, isNew ? 0 : node.size, &digests)
             } else {
-                try read(seen, digests.tailStart..<max(size, digests.tailStart), isNew ? 0 : node.size, &digests, isStill, isTailKnown: true)
+                isWhole = try read(seen, digests.tailStart..<max(size, digests.tailStart), isNew ? 0 : node.size, &digests, isStill, isTailKnown: true)
             }
             if tick.unchecked[number] == nil { digests.forgetAllButTail() }
         }
         tree.setDigests(digests, of: number)
         tree.setKind(seen.kind, of: number)
-        if !isOfSameSize || isStill { tick.sightings[number]?.readAt = seen.attributes.modified }
+        if isWhole, !isOfSameSize || isStill { tick.sightings[number]?.readAt = seen.attributes.modified }
+        return isWhole
     }
 
     private func noteUnchecked(_ number: InodeNumber, _ tick: inout Tick) {
@@ -108,18 +115,22 @@ struct ContentLog {
     mutating func check(_ seen: Examination, _ tree: inout KnownTree) throws(AsofError) -> Bool {
         guard seen.attributes.isRegular, let node = tree[seen.number], var digests = tree.digests(of: seen.number) else { return false }
         let before = bytes
-        try read(seen, 0..<seen.attributes.size, node.size, &digests, false)
+        // Full or not: once begun it is finished, for it is not begun again.
+        _ = try read(seen, 0..<seen.attributes.size, node.size, &digests, false, needsAll: true)
         if seen.kind.mode == .appendOnly || seen.kind.mode == .writtenOnce { digests.forgetAllButTail() }
         tree.setDigests(digests, of: seen.number)
         return bytes != before
     }
 
-    /// All of a file that may have changed anywhere.
-    private mutating func takeAll(_ seen: Examination, _ isStill: Bool, _ visible: UInt64, _ digests: inout ContentDigests) throws(AsofError) {
+    /// All of a file that may have changed anywhere. False: as much of it as there was room for.
+    private mutating func takeAll(_ seen: Examination, _ isStill: Bool, _ visible: UInt64, _ digests: inout ContentDigests) throws(AsofError) -> Bool {
         let size = seen.attributes.size
-        if let content = seen.piece(0..<size) { return try log(seen.number, content, at: 0, visible, &digests) }
+        if let content = seen.piece(0..<size) {
+            try log(seen.number, content, at: 0, visible, &digests)
+            return true
+        }
         if isStill { unsafe.append(seen) }
-        try read(seen, 0..<size, visible, &digests, isStill)
+        return try read(seen, 0..<size, visible, &digests, isStill)
     }
 
     private func hasTail(_ seen: Examination, _ digests: ContentDigests) throws(AsofError) -> Bool {
@@ -128,14 +139,21 @@ struct ContentLog {
         return try seen.bytes(at: digests.tailStart, length: ContentDigests.pageLength).withUnsafeBytes { digests.matchesTail($0) }
     }
 
-    /// Logs what is not as it was in a range that begins with a page. `isTailKnown`: what the log has of the first page is as it was.
+    /// Logs what is not as it was in a range that begins with a page. `isTailKnown`: what the log has of the first page is as it was. False: as much
+    /// of it as there was room for; what was looked at in the stop is logged all the same, for the tick needs it.
     private mutating func read(
-        _ seen: Examination, _ range: Range<UInt64>, _ visible: UInt64, _ digests: inout ContentDigests, _ isStill: Bool, isTailKnown: Bool = false
-    ) throws(AsofError) {
+        _ seen: Examination, _ range: Range<UInt64>, _ visible: UInt64, _ digests: inout ContentDigests, _ isStill: Bool, isTailKnown: Bool = false,
+        needsAll: Bool = false
+    ) throws(AsofError) -> Bool {
         let known = isTailKnown ? digests.length : 0
-        if let piece = seen.piece(range) { return try log(seen.number, piece, at: range.lowerBound, visible, &digests, from: known) }
+        if let piece = seen.piece(range) {
+            try log(seen.number, piece, at: range.lowerBound, visible, &digests, from: known)
+            return true
+        }
         var offset = range.lowerBound
         while offset < range.upperBound {
+            if !isStill, !needsAll, session.isFull { return false }
+            try goAhead()
             if let end = Examination.hole(seen.descriptor, at: offset, upTo: range.upperBound) {
                 let border = cut.contains(seen.number) ? end : min(max(visible, offset), end)
                 if offset < border { held.zero(seen.number, offset..<border) }
@@ -150,10 +168,11 @@ struct ContentLog {
             guard bytes.count == wanted else {
                 // It was cut off since: torn, where that was after the stop.
                 if isStill { unsafe.append(seen) }
-                return
+                return true
             }
             offset += UInt64(bytes.count)
         }
+        return true
     }
 
     /// Logs those of `bytes` that are not as they were, and lie at `known` or behind it. `visible`: the size that the log has.
@@ -180,12 +199,12 @@ struct ContentLog {
     // MARK: Transactions
 
     /// Logs what has gathered ahead, when that is much.
-    mutating func goAhead(_ tick: Tick) throws(AsofError) {
+    mutating func goAhead() throws(AsofError) {
         guard ahead.length >= Self.aheadLength else { return }
         var births: [Operation] = []
         let (operations, intents) = try ahead.take()
-        for operation in operations where tick.born.contains(operation.inode) && !announced.contains(operation.inode) {
-            guard var attributes = tick.sightings[operation.inode]?.attributes else { continue }
+        for operation in operations {
+            guard var attributes = newborn.removeValue(forKey: operation.inode) else { continue }
             announced.insert(operation.inode)
             attributes.size = 0
             attributes.links = 1

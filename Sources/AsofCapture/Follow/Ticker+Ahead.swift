@@ -22,6 +22,7 @@ extension Ticker {
             let count = tick.stale.count
             guard count > 0 else { break }
             try examineStale()
+            guard !session.isFull else { return }
             guard count > Self.littleEnough, count < before - before / 4 else { break }
             before = count
         }
@@ -84,6 +85,7 @@ extension Ticker {
     }
 
     func examineStale(isEverything: Bool = false) throws(AsofError) {
+        var unfinished: Set<InodeNumber> = []
         for number in tick.stale {
             var allowance = Examination.Allowance(appended: 64 << 10, inPlace: 64 << 10)
             guard let seen = try examine(number, &allowance) else { continue }
@@ -92,10 +94,10 @@ extension Ticker {
                 tick.sightings[number] = nil
                 continue
             }
-            try contents.take(seen, isStill: false, &surveyor.tree, &tick)
-            try contents.goAhead(tick)
+            if try !contents.take(seen, isStill: false, &surveyor.tree, &tick) { unfinished.insert(number) }
+            try contents.goAhead()
         }
-        tick.stale.removeAll(keepingCapacity: true)
+        tick.stale = unfinished
     }
 
     /// Looks at one thing; nil where it is gone.

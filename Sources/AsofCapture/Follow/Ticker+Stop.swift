@@ -28,7 +28,7 @@ extension Ticker {
             if let report { figures.withLock { $0.note(stall: .nanoseconds(Int64(stall)) + report.took) } }
             let look = try looked.get()
             inStop = look.seen.count
-            for seen in look.seen { try contents.take(seen, isStill: true, &surveyor.tree, &tick) }
+            for seen in look.seen { _ = try contents.take(seen, isStill: true, &surveyor.tree, &tick) }
             guard look.isWhole else { return nil }
             guard look.hasRoom else {
                 // Much was written at once since the last look: that is looked at while the server runs, too.

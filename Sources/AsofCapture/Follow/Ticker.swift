@@ -57,7 +57,7 @@ final class Ticker {
         self.surveyor = surveyor
         self.covered = covered
         self.figures = figures
-        contents = ContentLog(session.journal, after: .tick)
+        contents = ContentLog(session, after: .tick)
     }
 
     /// Takes what has happened out of the kernel's queue: in between, where looking takes long.
@@ -66,14 +66,12 @@ final class Ticker {
     /// One tick. `scan`: what was logged before it becomes exact with it. False: it was missed.
     func run(settling scan: Reconciler.Outcome? = nil) throws(AsofError) -> Bool {
         // Heard, so that nothing is lost, but not logged: there is no room. The tick that finds room again holds all of it.
-        guard !session.isFull else {
-            hear()
-            figures.withLock { $0.missedTicks += 1 }
-            return false
-        }
+        guard !session.isFull else { return missForWantOfRoom() }
         let began = SystemClock.now()
         try checkMappings(isUrgent: false)
         try lookAhead()
+        // What there was room for is logged, and stays.
+        guard !session.isFull else { return missForWantOfRoom() }
         let isIdle = tick.isEmpty
         if !isIdle { try checkMappings(isUrgent: true) }
         let isNewServer = try server.find(isUrgent: !isIdle || scan != nil)
@@ -90,6 +88,12 @@ final class Ticker {
         missed = 0
         try log(as: isExact ? .tick : .fuzzyTick, at: moment, settling: scan)
         return true
+    }
+
+    private func missForWantOfRoom() -> Bool {
+        hear()
+        figures.withLock { $0.missedTicks += 1 }
+        return false
     }
 
     private func noteTick() {
@@ -149,7 +153,7 @@ final class Ticker {
         try declareMisjudged()
         if watch.status.kind == .inotify { noteLinks() }
         tick.clear()
-        contents = ContentLog(session.journal, after: lastVerb)
+        contents = ContentLog(session, after: lastVerb)
         figures.withLock { figures in
             figures.process = server.pid
             figures.processes = server.count

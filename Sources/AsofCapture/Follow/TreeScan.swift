@@ -26,7 +26,8 @@ final class TreeScan: Sendable {
         var failure: AsofError?
     }
 
-    private let journal: Journal
+    private let session: CaptureSession
+    private var journal: Journal { session.journal }
     private let root: SharedDescriptor
     private let watch: any TreeWatch
     private let known: View?
@@ -39,7 +40,7 @@ final class TreeScan: Sendable {
     private static let pieceLength = 1 << 20
 
     init(_ session: CaptureSession, _ watch: any TreeWatch, _ options: ScanOptions) {
-        journal = session.journal
+        self.session = session
         root = session.root
         known = session.known
         suspicion = session.suspicion
@@ -258,6 +259,7 @@ final class TreeScan: Sendable {
                 offset = end
                 continue
             }
+            while session.isFull, !state.withLock({ $0.isCancelled }) { SystemClock.sleep(.milliseconds(20)) }
             let wanted = Int(min(UInt64(Self.pieceLength), size - offset))
             limit.take(wanted)
             let bytes = try read(readable, at: offset, length: wanted)

@@ -220,11 +220,10 @@ final class Sealer: @unchecked Sendable {
             guard count <= payload.count else { throw lacking(commit.lsn) }
             builder.append(transaction, payload: UnsafeRawBufferPointer(rebasing: payload[..<count]))
         } else {
-            var bytes: [UInt8] = []
-            bytes.reserveCapacity(count)
-            for intent in commit.intents { bytes.append(contentsOf: try payload(of: intent, commit.lsn)) }
-            guard bytes.count == count else { throw lacking(commit.lsn) }
-            bytes.withUnsafeBytes { builder.append(transaction, payload: $0) }
+            let parts = try commit.intents.map { intent throws(AsofError) in try payload(of: intent, commit.lsn) }
+            guard parts.reduce(0, { $0 + $1.count }) == count else { throw lacking(commit.lsn) }
+            // They stay where they are: the journal's files are kept until the segment is sealed.
+            builder.append(transaction, kept: parts)
         }
         settle(commit.intents + commit.parts)
     }
@@ -287,9 +286,11 @@ final class Sealer: @unchecked Sendable {
 
     private func closeGroup(ifOlderThan age: UInt64) throws(AsofError) {
         guard let builder, !builder.isGroupEmpty, SystemClock.monotonicNanoseconds() &- groupOpenedAt >= age else { return }
-        let offset = builder.length
-        let bytes = try builder.closeGroup()
-        stage(bytes, at: offset)
+        try builder.closeGroup { bytes, offset in
+            stage(bytes, at: offset)
+            // Here, for what one transaction holds must not gather in memory while the disk is full.
+            _ = retrying { () throws(AsofError) in try flushPending() }
+        }
         try flushPending()
     }
 

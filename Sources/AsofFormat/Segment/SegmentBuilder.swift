@@ -24,9 +24,7 @@ package final class SegmentBuilder {
     private var fuzzy = FuzzyCuts()
 
     private var group: [Transaction] = []
-    private var payload: [UInt8] = []
-    /// Where each transaction's payload begins in `payload`.
-    private var payloadStarts: [Int] = []
+    private var payload = GroupPayload()
     private var tableEstimate = 0
     private var staging: [UInt8] = []
 
@@ -53,9 +51,18 @@ package final class SegmentBuilder {
 
     /// Adds the next transaction; `bytes` is the payload of its writes, in the order of its operations.
     package func append(_ transaction: Transaction, payload bytes: UnsafeRawBufferPointer) {
+        payload.append(bytes)
+        append(transaction)
+    }
+
+    /// The same for a transaction that is too large to be copied: its payload, in parts, stays where it is until the group is closed.
+    package func append(_ transaction: Transaction, kept parts: [UnsafeRawBufferPointer]) {
+        payload.append(kept: parts)
+        append(transaction)
+    }
+
+    private func append(_ transaction: Transaction) {
         group.append(transaction)
-        payloadStarts.append(payload.count)
-        payload.append(contentsOf: bytes)
         transactionCount += 1
         last = transaction.lsn
         if firstTime == nil { firstTime = transaction.time }
@@ -80,12 +87,19 @@ package final class SegmentBuilder {
 
     /// Ends the open group: its payload frames and its operation table.
     package func closeGroup() throws(AsofError) -> [UInt8] {
-        guard !group.isEmpty else { return [] }
+        var all: [UInt8] = []
+        try closeGroup { bytes, _ in all.append(contentsOf: bytes) }
+        return all
+    }
+
+    /// The same, for a group of any size: gives the bytes piece by piece, each with its place in the object.
+    package func closeGroup(_ give: ([UInt8], UInt64) -> Void) throws(AsofError) {
+        guard !group.isEmpty else { return }
         do {
             let layout = try PayloadLayout(group)
             var output: [UInt8] = []
-            output.reserveCapacity(payload.count / 2 + 4096)
-            let frames = try writePayload(layout, into: &output)
+            output.reserveCapacity(min(payload.count / 2, FrameBounds.groupMax) + 4096)
+            let frames = try writePayload(layout, into: &output, give)
             let tableOffset = length + UInt64(output.count)
             let table = OperationTable(transactions: group, frameLengths: frames.map(\.length))
             try encoder.encode(table.encode(), role: .operations, offset: tableOffset, sealer: sealer, into: &output)
@@ -95,15 +109,20 @@ package final class SegmentBuilder {
                     first: group[0].lsn, last: last, firstTime: group[0].time, lastTime: group[group.count - 1].time))
             changes.apply(group, layout: layout, frames: frames, object: 0)
             group.removeAll(keepingCapacity: true)
-            payload.removeAll(keepingCapacity: true)
-            payloadStarts.removeAll(keepingCapacity: true)
+            payload.removeAll()
             tableEstimate = 0
-            return given(output)
+            hand(&output, give)
         } catch let error as FormatError {
             throw AsofError(.failure, "cannot write the log: \(error)")
         } catch {
             throw AsofError(.failure, "cannot write a frame of the log: \(error)")
         }
+    }
+
+    private func hand(_ output: inout [UInt8], _ give: ([UInt8], UInt64) -> Void) {
+        let offset = length
+        give(given(output), offset)
+        output.removeAll(keepingCapacity: true)
     }
 
     /// Ends the segment: index, tail, trailer. The open group must have been closed.
@@ -149,34 +168,39 @@ package final class SegmentBuilder {
         return bytes
     }
 
-    private func writePayload(_ layout: PayloadLayout, into output: inout [UInt8]) throws -> [(offset: UInt64, length: UInt32)] {
+    private func writePayload(
+        _ layout: PayloadLayout, into output: inout [UInt8], _ give: ([UInt8], UInt64) -> Void
+    ) throws -> [(offset: UInt64, length: UInt32)] {
         var frames: [(offset: UInt64, length: UInt32)] = []
         func flush() throws {
             let start = output.count
             try encoder.encode(staging, role: .payload, offset: length + UInt64(start), sealer: sealer, into: &output)
             frames.append((length + UInt64(start), UInt32(output.count - start)))
             staging.removeAll(keepingCapacity: true)
+            if output.count >= FrameBounds.groupMax { hand(&output, give) }
         }
         staging.removeAll(keepingCapacity: true)
         staging.reserveCapacity(FrameBounds.payloadMax)
+        // Where each operation's bytes begin among its transaction's.
+        let starts = group.map { transaction in
+            var start = 0
+            return transaction.operations.map { operation in
+                defer { start += operation.payloadLength }
+                return start
+            }
+        }
         for piece in layout.pieces {
-            var start = payloadStart(of: piece)
+            var start = starts[piece.transaction][piece.operation]
             let end = start + piece.length
             while start < end {
                 let count = min(end - start, FrameBounds.payloadMax - staging.count)
-                staging.append(contentsOf: payload[start..<start + count])
+                payload.copy(start..<start + count, of: piece.transaction, to: &staging)
                 start += count
                 if staging.count == FrameBounds.payloadMax { try flush() }
             }
         }
         if !staging.isEmpty { try flush() }
         return frames
-    }
-
-    private func payloadStart(of piece: PayloadLayout.Piece) -> Int {
-        var start = payloadStarts[piece.transaction]
-        for operation in group[piece.transaction].operations[..<piece.operation] { start += operation.payloadLength }
-        return start
     }
 }
 
