@@ -24,7 +24,7 @@ from workload_instants import start_workload
 from workload_log import Log
 
 # Points of other commands, and of record's own ways.
-ELSEWHERE = ("record.", "journal.keep.", "journal.intent.before")
+ELSEWHERE = ("record.", "overlay.", "promote.", "restore.", "journal.keep.", "journal.intent.before")
 
 
 def parsed():
