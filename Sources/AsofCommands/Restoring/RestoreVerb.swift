@@ -65,13 +65,15 @@ enum RestoreVerb {
         let warning = try plan.fuzziness(of: view)
         if let warning { Console.note(warning) }
         if let begun = plan.begun, !isQuiet { Console.note("goes on with the restore of lsn:\(begun.lsn) in \(plan.folder): \(HumanFormat.count(begun.files)) files are there") }
+        var survey: RestoreSurvey?
         if plan.begun?.isWhole != true {
-            let survey = try RestoreSurvey(
+            let found = try RestoreSurvey(
                 view, from: plan.begun?.done ?? RestorePosition(), left: plan.begun == nil ? nil : "\(plan.folder)/tree",
                 blockSize: max(512, try RestorePlace.space(at: plan.site).fragmentSize), progress: progress)
-            _ = try RestoreObjects(plan, payload: survey.objects)
-            try RestorePlace.requireSpace(for: survey, at: plan.site)
-            shown.expect(survey.bytes)
+            _ = try RestoreObjects(plan, payload: found.objects)
+            try RestorePlace.requireSpace(for: found, at: plan.site)
+            shown.expect(found.bytes)
+            survey = found
         }
         let folder = try RestoreFolder(
             at: plan.folder, plan.site,
@@ -85,7 +87,7 @@ enum RestoreVerb {
         var replaced: String?
         do throws(AsofError) {
             let restore = Restore(view, repository: plan.session.repository, folder: folder, options: options, progress: progress)
-            try restore.run()
+            try restore.run(survey)
             if !restore.hasLeftOrigin {
                 Console.note("the file system of \(plan.target) keeps no extended attributes: a capture of it must be told where it comes from (`asof clone`, then --timeline)")
             }

@@ -8,18 +8,19 @@ enum RestoreWork {
     static func perform(
         _ signals: SignalWaiter, _ progress: RestoreProgress, _ shown: RestoreDisplay, _ body: @escaping @Sendable () throws(AsofError) -> Void
     ) throws(AsofError) {
-        let outcome = Lock<Result<Void, AsofError>?>(nil)
+        let outcome = Monitor<Result<Void, AsofError>?>(nil)
         let worker: NamedThread
         do throws(Errno) {
             worker = try NamedThread("asof-restore") {
                 let result = Result { () throws(AsofError) in try body() }
                 outcome.withLock { $0 = result }
+                outcome.broadcast()
             }
         } catch {
             throw AsofError(error, "cannot start a thread")
         }
-        while outcome.withLock({ $0 == nil }) {
-            if (try? signals.wait(timeout: .milliseconds(50))) != nil { progress.stop() }
+        while !outcome.wait(timeout: .milliseconds(50), until: { $0 != nil }) {
+            if (try? signals.wait(timeout: .zero)) != nil { progress.stop() }
             shown.update(progress)
         }
         worker.join()

@@ -46,16 +46,21 @@ package final class Restore {
     private var broken: Set<InodeNumber> = []
 
     /// Makes the tree whole and durable, under its hidden name. `.damaged`: what could be read is there, nothing else is.
-    package func run() throws(AsofError) {
+    /// `survey`: of the same view, from where this restore begins.
+    package func run(_ survey: RestoreSurvey? = nil) throws(AsofError) {
         let state = folder.known
         guard !state.isWhole else { return }
         let root = try folder.openTree()
-        let planner = RestorePlanner(view, from: state.done, limits: limits)
+        let planner = survey?.walked?.planner ?? RestorePlanner(view, from: state.done, limits: limits)
+        var known = survey?.walked?.batch
         let workers = (0..<max(1, options.jobs)).map { _ in
             Worker(tree: RestoredTree(root, planner.walk.folders, view, progress), repository, view, progress)
         }
         let isAgain = state.done != RestorePosition() || state.files > 0 || (try? DirectoryReader(folder.tree).next()) != nil
-        while var batch = try planner.next() {
+        while true {
+            let next = if let known { known } else { try planner.next() }
+            guard var batch = next else { break }
+            known = nil
             try perform(&batch, workers, clearing: isAgain)
             guard damaged == nil else { continue }
             CrashPoint.reach("restore.batch.written")

@@ -4,7 +4,7 @@ package import AsofFormat
 internal import AsofSystem
 
 /// What restoring a view takes, found in its index alone: counted by the same batches that a restore goes through.
-package struct RestoreSurvey: Sendable {
+package struct RestoreSurvey {
     /// Those that have bytes to read, and the others.
     package var files: UInt64 = 0
     package var folders: UInt64 = 0
@@ -16,6 +16,8 @@ package struct RestoreSurvey: Sendable {
     /// Read from the repository, of how many objects.
     package var storedBytes: UInt64 = 0
     package var objects: [ObjectReference] = []
+    /// What was walked through, where it was little enough to be kept: the restore needs not walk again.
+    private(set) var walked: (planner: RestorePlanner, batch: RestoreBatch)?
     /// Evenly spread over what is to be read.
     private var sample: [(object: ObjectReference, range: Range<UInt64>, frames: [(offset: UInt64, length: UInt32)])] = []
 
@@ -27,8 +29,9 @@ package struct RestoreSurvey: Sendable {
         var freed: UInt64 = 0
         let planner = RestorePlanner(view, from: start)
         var numbers: Set<UInt32> = []
-        var count = 0
+        var (count, batches) = (0, 0)
         while var batch = try planner.next() {
+            batches += 1
             guard !progress.isStopped else { throw AsofError(.interrupted, "interrupted") }
             files += UInt64(batch.files.count { $0.ends })
             links += UInt64(batch.links.count)
@@ -52,7 +55,9 @@ package struct RestoreSurvey: Sendable {
                     sample.append((view.object(stretch.object), stretch.range, frames))
                 }
             }
+            if batches == 1 { walked = (planner, batch) }
         }
+        if batches != 1 { walked = nil }
         folders = UInt64(planner.walk.folders.count)
         space += folders * blockSize
         space -= min(space, freed * 512)
