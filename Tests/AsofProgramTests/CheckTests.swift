@@ -23,7 +23,45 @@ struct CheckTests {
     ])
     func `a quota below a core is weak`(text: String, verdict: CheckResult.Verdict) { #expect(QuotaCheck.judge(text).verdict == verdict) }
 
-    @Test func `no quota is no weakness`() { #expect(QuotaCheck.judge(nil).verdict == .ok) }
+    @Test func `no quota is no weakness`() {
+        #expect(QuotaCheck.judge(nil).verdict == .ok)
+        #expect(QuotaCheck.judge(all: []).verdict == .ok)
+        #expect(QuotaCheck.judge(all: ["max 100000", "max 100000"]).verdict == .ok)
+    }
+
+    @Test func `the tightest quota of the groups above counts`() {
+        let found = QuotaCheck.judge(all: ["max 100000", "50000 100000", "20000 100000", "400000 100000"])
+        #expect(found.verdict == .weak && found.finding.hasPrefix("20 %"))
+        #expect(QuotaCheck.judge(all: ["200000 100000", "max 100000"]).finding == "200 % of a core")
+        #expect(QuotaCheck.judge(QuotaCheck.text(quota: "-1\n", period: "100000\n")).verdict == .ok)
+        #expect(QuotaCheck.judge(QuotaCheck.text(quota: "30000\n", period: "100000\n")).finding.hasPrefix("30 %"))
+    }
+
+    @Test func `who may trace`() {
+        func verdict(_ text: String?, _ isCapable: Bool) -> CheckResult.Verdict { TracingCheck.judge(text, isCapable: isCapable).verdict }
+        #expect([nil, "0\n", "1\n", "2\n", "3\n", "", "x"].map { verdict($0, true) } == [.ok, .ok, .ok, .ok, .weak, .weak, .weak])
+        #expect([nil, "0\n", "1\n", "2\n", "3\n"].map { verdict($0, false) } == [.ok, .ok, .weak, .weak, .weak])
+    }
+
+    @Test func `memory that may be locked`() {
+        #expect(MachineCheck.lockedMemory(nil, isCapable: false).verdict == .ok)
+        #expect(MachineCheck.lockedMemory(8 << 20, isCapable: true).verdict == .ok)
+        #expect(MachineCheck.lockedMemory(8 << 20, isCapable: false).verdict == .weak)
+        #expect(MachineCheck.lockedMemory(1 << 30, isCapable: false).verdict == .ok)
+    }
+
+    @Test func `a directory without a file that Weaviate writes is not taken for one of its`() throws {
+        #expect(LayoutCheck.judge(known: 0, unknown: []).verdict == .ok)
+        #expect(LayoutCheck.judge(known: 7, unknown: ["note"]).verdict == .ok)
+        let directory = try TemporaryDirectory("layout")
+        try Durable.makeDirectories(directory.path("data/some/where"))
+        try directory.write("data/some/where/photo.jpeg", [1])
+        let strange = LayoutCheck.run(directory.path("data"))
+        #expect(strange.verdict == .weak && strange.finding.contains("some/where/photo.jpeg"))
+        try directory.write("data/schema.db", [1])
+        let known = LayoutCheck.run(directory.path("data"))
+        #expect(known.verdict == .ok, "\(known)")
+    }
 
     @Test func `watches must be enough for the directories`() {
         #expect(WatchCheck.judge(directories: 10, isLimited: false, watches: 8192, queue: 1 << 20).map(\.verdict) == [.ok])
@@ -50,6 +88,9 @@ extension ProgramTests {
             #expect(plain.code == 0 || plain.code == 3)
             #expect(try fixture.run("check", "no/such").code == 3)
             #expect(try fixture.run("check", "--pid", "none").code == 64)
+            #expect(try fixture.run("init").code == 0)
+            let inside = try fixture.run("check", "--spool", "data/spool", "data")
+            #expect(inside.code == 3 && inside.output.contains("which is captured"), "\(inside)")
         }
     }
 }

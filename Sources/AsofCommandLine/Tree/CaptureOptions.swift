@@ -6,6 +6,12 @@ enum CaptureOptions {
     /// limit that would be at every change.
     private static let smallestSpool: UInt64 = 128 << 20
 
+    static let spool = Option.value(
+        "spool", "DIR", .directory, default: .described("a folder for this repository under the state directory"),
+        help: """
+            Where changes wait until the repository has them. While the one used last holds some, another is refused.
+            """)
+
     static let all: [Option] = [
         .value(
             "interval", "DURATION", .duration(100_000_000...86_400_000_000_000), default: .value("10s"),
@@ -13,11 +19,7 @@ enum CaptureOptions {
         .value(
             "segment-size", "SIZE", .size(65_536...(1 << 34)), default: .value("64MiB"),
             help: "Seal and publish earlier when a segment has grown to this."),
-        .value(
-            "spool", "DIR", .directory, default: .described("a folder for this repository under the state directory"),
-            help: """
-                Where changes wait until the repository has them. While the one used last holds some, another is refused.
-                """),
+        spool,
         .value(
             "spool-limit", "SIZE", .size(smallestSpool...UInt64.max), default: .value("10GiB"),
             help: "The most the spool may take while the repository does not answer; at least 128MiB, of which the log takes a quarter at rest."),

@@ -14,7 +14,7 @@ enum CheckCommand {
             """,
         ],
         positionals: [Positional("DIR", .directory, arity: .optional, help: "The data directory.")],
-        options: FollowCommand.server,
+        options: FollowCommand.server + [CaptureOptions.spool],
         examples: [
             Example("asof check /var/lib/weaviate", "Before the first follow."),
             Example("asof check --json", "The machine alone, for a program."),

@@ -32,7 +32,8 @@ enum CapabilityCheck {
         }
     }
 
-    private static func effective(in text: String) -> UInt64? {
+    /// Bit by bit, as `Need.bit` counts; nil: the text does not say.
+    static func effective(in text: String) -> UInt64? {
         for line in text.split(separator: "\n") where line.hasPrefix("CapEff:") {
             return UInt64(line.dropFirst(7).filter { !$0.isWhitespace }, radix: 16)
         }

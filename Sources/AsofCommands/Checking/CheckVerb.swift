@@ -11,11 +11,12 @@ enum CheckVerb {
 
     static func run(_ invocation: Invocation) throws(AsofError) -> Int32 {
         let status = (try? SystemCall.readAll(path: "/proc/self/status", limit: 1 << 16)).map { String(decoding: $0, as: UTF8.self) } ?? ""
-        var results = CapabilityCheck.judge(status: status) + MachineCheck.run()
+        var results = CapabilityCheck.judge(status: status) + MachineCheck.run(status: status)
         let directory = invocation.positional("DIR").map(Session.absolute)
         if let directory {
             results += FileSystemCheck.run(directory)
             if let real = try? SystemCall.realPath(directory) {
+                results.append(LayoutCheck.run(real))
                 results += WatchCheck.run(real, by: invocation.value("watch-by").flatMap { WatchKind(rawValue: $0) })
                 results += ServerCheck.run(real, try FollowVerb.search(invocation))
             }

@@ -1,3 +1,4 @@
+internal import AsofCommandLine
 internal import AsofCore
 internal import AsofSystem
 internal import CLinux
@@ -5,7 +6,35 @@ internal import Glibc
 
 /// What is a matter of the machine and not of one directory.
 enum MachineCheck {
-    static func run() -> [CheckResult] { [clock(isSynchronized: asof_clock_is_synchronized()), fuse(), descriptors(), quota()] }
+    /// `status`: the text of /proc/self/status.
+    static func run(status: String) -> [CheckResult] {
+        let held = CapabilityCheck.effective(in: status) ?? 0
+        return [
+            TracingCheck.judge(text("/proc/sys/kernel/yama/ptrace_scope"), isCapable: held >> 19 & 1 == 1),
+            clock(isSynchronized: asof_clock_is_synchronized()), fuse(), descriptors(), lockedMemory(lockedMemoryLimit, isCapable: held >> 14 & 1 == 1), quota(),
+        ]
+    }
+
+    private static func text(_ path: String) -> String? {
+        (try? SystemCall.readAll(path: path, limit: 65_536)).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// What one that may be told so must be able to keep in memory for a stop.
+    private static let lockedMemoryWanted: UInt64 = 64 << 20
+
+    /// Bytes that may be locked; nil: no limit.
+    private static var lockedMemoryLimit: UInt64? {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(__RLIMIT_MEMLOCK.rawValue), &limit) == 0, limit.rlim_cur != rlim_t.max else { return nil }
+        return UInt64(limit.rlim_cur)
+    }
+
+    static func lockedMemory(_ limit: UInt64?, isCapable: Bool) -> CheckResult {
+        guard !isCapable, let limit, limit < lockedMemoryWanted else { return .ok("locked memory", isCapable ? "as much as is needed" : limit.map { "up to \(HumanFormat.bytes($0))" } ?? "no limit") }
+        return .weak(
+            "locked memory", "at most \(HumanFormat.bytes(limit)): what a stop needs may have to be read from the disk within it",
+            hint: "LimitMEMLOCK=infinity for systemd, ulimits memlock for a container, or CAP_IPC_LOCK")
+    }
 
     /// 1: yes, 0: no, anything else: unknown.
     static func clock(isSynchronized: Int32) -> CheckResult {
@@ -32,10 +61,24 @@ enum MachineCheck {
     }
 
     private static func quota() -> CheckResult {
-        guard let own = try? SystemCall.readAll(path: "/proc/self/cgroup", limit: 65_536),
-            let line = String(decoding: own, as: UTF8.self).split(separator: "\n").first(where: { $0.hasPrefix("0::") })
-        else { return QuotaCheck.judge(nil) }
-        let text = try? SystemCall.readAll(path: "/sys/fs/cgroup\(line.dropFirst(3))/cpu.max", limit: 4096)
-        return QuotaCheck.judge(text.map { String(decoding: $0, as: UTF8.self) })
+        var texts: [String] = []
+        for line in (text("/proc/self/cgroup") ?? "").split(separator: "\n") {
+            let fields = line.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+            guard fields.count == 3 else { continue }
+            let isSecond = fields[1].isEmpty
+            guard isSecond || fields[1].split(separator: ",").contains("cpu") else { continue }
+            var group = "/sys/fs/cgroup" + (isSecond ? "" : "/\(fields[1])") + (fields[2] == "/" ? "" : String(fields[2]))
+            // The root has none; in a container's namespace our own group looks like it.
+            while group.hasPrefix("/sys/fs/cgroup"), group != "/sys/fs" {
+                if let found = text("\(group)/cpu.max") {
+                    texts.append(found)
+                } else if let quota = text("\(group)/cpu.cfs_quota_us"), let period = text("\(group)/cpu.cfs_period_us") {
+                    texts.append(QuotaCheck.text(quota: quota, period: period))
+                }
+                guard let slash = group.lastIndex(of: "/") else { break }
+                group = String(group[..<slash])
+            }
+        }
+        return QuotaCheck.judge(all: texts)
     }
 }

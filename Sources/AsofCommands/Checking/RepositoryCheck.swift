@@ -27,7 +27,7 @@ enum RepositoryCheck {
         } catch {
             results.append(.missing("timeline", error.message, hint: error.hint ?? "`asof status` says more"))
         }
-        let spool = (try? session.lastCapture()).flatMap { $0?.spool } ?? session.defaultSpool.folder
+        let spool = invocation.value("spool").map(Session.absolute) ?? (try? session.lastCapture()).flatMap { $0?.spool } ?? session.defaultSpool.folder
         results += places(spool: spool, repository: try? StoreLocation(parsing: invocation.value("repo") ?? ""), directory: directory)
         return results
     }
@@ -35,6 +35,9 @@ enum RepositoryCheck {
     private static func places(spool: String, repository: StoreLocation?, directory: String?) -> [CheckResult] {
         var results: [CheckResult] = []
         let existing = nearest(spool)
+        if access(existing, W_OK | X_OK) != 0 {
+            results.append(.missing("spool", "\(existing) cannot be written to: \(Errno(errno).text)", hint: "--spool or --state-dir puts it elsewhere"))
+        }
         if let free = free(existing) {
             let finding = "\(spool): \(HumanFormat.bytes(free)) free"
             results.append(free > 1 << 30 ? .ok("spool", finding) : .weak("spool", finding, hint: "it holds what the repository has not yet: give it room for the longest outage of the store"))
