@@ -18,6 +18,9 @@ enum watch_state { WATCH_IDLE, WATCH_ARMED, WATCH_RELEASING, WATCH_RELEASED };
 struct asof_watch {
     uint64_t state;
     uint64_t deadline;  // CLOCK_MONOTONIC, nanoseconds
+    uint64_t seen;      // The newest state that the watchdog has taken note of.
+    uint64_t known;     // `seen`, when the follower looked last.
+    uint64_t unseen;    // Since when it is behind and has not moved, as far as the follower knows; 0: it is not.
     uint64_t owed;      // The armed state in which the follower was woken though somebody had stopped it; 0: none.
 };
 
@@ -40,9 +43,20 @@ int asof_watch_make(struct asof_watch **watch) {
 
 void asof_watch_free(struct asof_watch *watch) { munmap(watch, 4096); }
 
+// A watchdog that has not run for so long, in nanoseconds, is stopped itself, or starved: it would not let go in time.
+#define WATCH_PATIENCE 1000000000ull
+
 int asof_watch_arm(struct asof_watch *watch, int socket, uint64_t hold) {
+    uint64_t seen = __atomic_load_n(&watch->seen, __ATOMIC_SEQ_CST), now = stop_clock(CLOCK_MONOTONIC);
+    if (seen != watch->known || seen / WATCH_STATES == __atomic_load_n(&watch->state, __ATOMIC_SEQ_CST) / WATCH_STATES) watch->unseen = 0;
+    else if (watch->unseen == 0) watch->unseen = now;
+    watch->known = seen;
+    if (watch->unseen != 0 && now - watch->unseen > WATCH_PATIENCE) {
+        errno = ETIMEDOUT;
+        return -1;
+    }
     uint64_t next = __atomic_load_n(&watch->state, __ATOMIC_SEQ_CST) / WATCH_STATES * WATCH_STATES + WATCH_STATES;
-    __atomic_store_n(&watch->deadline, stop_clock(CLOCK_MONOTONIC) + hold, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&watch->deadline, now + hold, __ATOMIC_SEQ_CST);
     __atomic_store_n(&watch->state, next + WATCH_ARMED, __ATOMIC_SEQ_CST);
     // Wakes the watchdog, and proves that it lives: a dead one gives EPIPE, and then nothing may be stopped.
     if (send(socket, "s", 1, MSG_NOSIGNAL | MSG_DONTWAIT) == 1) return 0;
@@ -143,6 +157,7 @@ int asof_watchdog_run(int socket, int page, int mode, const int *targets, size_t
     for (;;) {
         struct timespec wait = {0}, *timeout = NULL;
         uint64_t state = __atomic_load_n(&watch->state, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&watch->seen, state, __ATOMIC_SEQ_CST);
         if (state % WATCH_STATES == WATCH_ARMED) {
             uint64_t now = stop_clock(CLOCK_MONOTONIC), deadline = __atomic_load_n(&watch->deadline, __ATOMIC_SEQ_CST);
             if (now >= deadline) {

@@ -328,6 +328,29 @@ struct StoppingSuite {
             }
         }
 
+        @Test func `a watchdog that is stopped itself is replaced`() throws {
+            guard let stage = try StoppingStage(.signal) else { return }
+            let stopper = try SignalStopper([stage.server.handle], executable: StoppingStage.program)
+            let first = try #require(stopper.watchdogPid)
+            try ProcessHandle(pid: first).send(SIGSTOP)
+            let begun = ContinuousClock.now
+            while stopper.watchdogPid == first, ContinuousClock.now - begun < .seconds(10) {
+                _ = try stopper.stop(within: .seconds(1))
+                try stopper.resume()
+                SystemClock.sleep(.milliseconds(20))
+            }
+            #expect(stopper.watchdogPid != first)
+            #expect(ContinuousClock.now - begun > .milliseconds(900))
+            // One that runs stays, however often it is asked.
+            let second = stopper.watchdogPid
+            for _ in 0..<3000 {
+                _ = try stopper.stop(within: .seconds(1))
+                try stopper.resume()
+            }
+            #expect(stopper.watchdogPid == second)
+            #expect(try stage.server.isRunning())
+        }
+
         @Test func `the best way is chosen, with the reasons against better ones`() throws {
             let plain = try StoppingServer()
             let choice = StopWay.best(for: [plain.handle])

@@ -78,9 +78,10 @@ final class GuardedStop {
         }
     }
 
-    /// Arms it; a watchdog that has died is replaced once.
+    /// Arms it; a watchdog that has died, or is stopped itself, is replaced once.
     private func arm(_ hold: Duration) throws(StopFailure) {
         if let watchdog, (try? watchdog.arm(hold: hold)) != nil { return }
+        watchdog?.kill()
         watchdog = nil
         let fresh = try StopWatchdog(release, executable: executable)
         try fresh.arm(hold: hold)

@@ -89,11 +89,12 @@ package final class PtraceStopper: ProcessStopper {
         if early { throw .letGo }
     }
 
-    /// A watchdog that has died is replaced. Where there can be none, a stop is as safe as before, but for a follower that is stopped itself.
+    /// A watchdog that has died, or is stopped itself, is replaced. Where there can be none, a stop is as safe as before, but for a follower that is stopped itself.
     private func arm(hold: Duration) {
         guard let executable, let own else { return }
         watchdog.withLock { watchdog in
             if let known = watchdog, (try? known.arm(hold: hold)) != nil { return }
+            watchdog?.kill()
             watchdog = try? StopWatchdog(.tracer(own.unmanaged), executable: executable)
             try? watchdog?.arm(hold: hold)
         }

@@ -180,7 +180,7 @@ struct asof_watch;
 /// A descriptor of the page, and the page through `watch`; -1 with errno.
 int asof_watch_make(struct asof_watch **watch);
 void asof_watch_free(struct asof_watch *watch);
-/// Before a stop: from now on the watchdog lets go after `hold` nanoseconds, or when `socket` closes. -1: it is gone, do not stop.
+/// Before a stop: from now on the watchdog lets go after `hold` nanoseconds, or when `socket` closes. -1: it is gone, or has not run for a second, do not stop.
 int asof_watch_arm(struct asof_watch *watch, int socket, uint64_t hold);
 /// After letting go. 1: the watchdog had not acted; 0: it had let go before; -1: it is about to and does not get there.
 int asof_watch_disarm(struct asof_watch *watch, int socket);
