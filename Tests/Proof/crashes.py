@@ -218,7 +218,8 @@ class Scene:
         done = [o["e"] for o in log.operations if o["e"] and o["e"] <= crashed and not o.get("maybe")]
         acknowledged = max(done, default=first)
         last = max(o["e"] for o in log.operations if o["e"])
-        since = self.remembered[-1][0] if self.remembered else first
+        # The first call can begin before there is a state to go back to; when it is acknowledged there is one.
+        since = self.remembered[-1][0] if self.remembered else min(done, default=first)
         chosen = [self.chance.randint(revived, max(revived, last))]
         # Where nothing was acknowledged there may have been no state yet.
         if done:
