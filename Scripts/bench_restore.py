@@ -97,7 +97,7 @@ def run(given, workspace):
                     (place / left).rename(place / f"{left}-{number}")
     middle = {name: statistics.median(values) for name, values in seconds.items()}
     for name, values in seconds.items():
-        print(f"{'restore: ' + name:<26} {'MB/s':<9} {size / 1e6 / middle[name]:>10,.0f} ({size / 1e6 / max(values):,.0f}…{size / 1e6 / min(values):,.0f})", flush=True)
+        print(f"{'restore: ' + name:<34} {'MB/s':<9} {size / 1e6 / middle[name]:>10,.0f} ({size / 1e6 / max(values):,.0f}…{size / 1e6 / min(values):,.0f})", flush=True)
     peers = [middle[name] for name in PEERS if name in middle]
     if peers:
         print(f"{'restore: asof against the faster of ' + ' and '.join(n for n in PEERS if n in middle):<62} {min(peers) / middle['asof']:.2f} (must 1.5, stretch 2.5)")
