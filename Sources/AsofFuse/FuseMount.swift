@@ -53,7 +53,7 @@ package final class FuseMount: @unchecked Sendable {
         self.mountPoint = path
         self.threads = max(1, options.threads)
         // Before the kernel lets anybody in: a file has the read-ahead of the moment when it was opened.
-        if options.isReadOnly || fileSystem.isReadOnly { Self.raiseReadAhead(of: path) }
+        if options.readsAhead { Self.raiseReadAhead(of: path) }
         device = MountTable.device(at: path)
     }
 

@@ -16,10 +16,12 @@ package struct MountOptions: Sendable {
     package var maximumTransfer: Int
     /// Nobody but this mount changes the files, so the kernel may keep names, attributes and pages for ever.
     package var cacheForever: Bool
+    /// Sequential reads come in pieces of 512 KiB where the kernel asks for 128 otherwise. For files whose bytes are decoded.
+    package var readsAhead: Bool
 
     package init(
         allowOther: Bool = false, fileSystemName: String = "asof", subtype: String = "asof", isReadOnly: Bool = false,
-        threads: Int = 2, checksPermissions: Bool = true, maximumTransfer: Int = 1 << 20, cacheForever: Bool = true
+        threads: Int = 2, checksPermissions: Bool = true, maximumTransfer: Int = 1 << 20, cacheForever: Bool = true, readsAhead: Bool = false
     ) {
         self.allowOther = allowOther
         self.fileSystemName = fileSystemName
@@ -29,6 +31,7 @@ package struct MountOptions: Sendable {
         self.checksPermissions = checksPermissions
         self.maximumTransfer = maximumTransfer
         self.cacheForever = cacheForever
+        self.readsAhead = readsAhead
     }
 
     /// The text after `-o`. Commas and backslashes in names are escaped as libfuse reads them.

@@ -89,12 +89,12 @@ extension MountTests {
             }
         }
 
-        @Test
-        func `reads ahead in large pieces`() async throws {
+        @Test(arguments: [true, false])
+        func `reads ahead in large pieces where asked to`(isWritable: Bool) async throws {
             let writable = MemoryFileSystem()
             try Self.add("f", [UInt8](repeating: 5, count: 16 << 20), in: 1, to: writable)
-            let memory = writable.readOnlyFace
-            let mounted = try Mounted(memory)
+            let memory = isWritable ? writable : writable.readOnlyFace
+            let mounted = try Mounted(memory, MountOptions(allowOther: true, readsAhead: true))
             try await onThread(mounted) {
                 let found = try SystemCall.readAll(path: mounted.path + "/f")
                 #expect(found.count == 16 << 20)

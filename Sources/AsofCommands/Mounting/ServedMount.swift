@@ -75,7 +75,7 @@ struct ServedMount {
             fileSystem: fileSystem, mountPoint: mountPoint,
             options: MountOptions(
                 allowOther: invocation.toggle("allow-other") ?? (geteuid() == 0), fileSystemName: session.repository.store.description,
-                isReadOnly: opened == nil, threads: 2))
+                isReadOnly: opened == nil, threads: 2, readsAhead: true))
         try mount.start()
         overlay = opened
         registration = MountRegistry.Registration()
