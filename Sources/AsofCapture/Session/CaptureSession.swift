@@ -164,13 +164,11 @@ final class CaptureSession: Sendable {
         highestInode = head.highestInode
         suspicion = Suspicion(
             inFlight: Set(unsettled.inFlight.map { InodeNumber($0) }), changedSince: unsettled.changedSince.map(Instant.init(nanoseconds:)) ?? .distantFuture)
+        // The journal wakes it for every file that it takes, so the limit is looked at as often as the spool grows by one.
         try startThread("asof-spare") { [self] in
-            while !isStopping.load(ordering: .relaxed) { journal.prepareSpares(wait: .milliseconds(200), isBehind: journal.isFarAhead) }
-        }
-        try startThread("asof-space") { [self] in
             while !isStopping.load(ordering: .relaxed) {
+                journal.prepareSpares(wait: .milliseconds(200), isBehind: journal.isFarAhead)
                 watchSpace()
-                SystemClock.sleep(.milliseconds(500))
             }
         }
     }

@@ -22,7 +22,7 @@ enum CaptureOptions {
         spool,
         .value(
             "spool-limit", "SIZE", .size(smallestSpool...UInt64.max), default: .value("10GiB"),
-            help: "The most the spool may take while the repository does not answer; at least 128MiB, of which the log takes a quarter at rest."),
+            help: "The most the spool may take while the repository does not answer, but for a segment in the making; at least 128MiB, of which the log takes a quarter at rest."),
         .flag("keep-local", help: "Keep published segments in the spool too."),
         .flag(
             "take-over",
