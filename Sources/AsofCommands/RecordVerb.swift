@@ -91,6 +91,7 @@ enum RecordVerb {
 
     static func realPath(_ path: String) throws(AsofError) -> String {
         do throws(Errno) { return try SystemCall.realPath(path) } catch {
+            if error.rawValue == ENOENT { throw AsofError(error, path, hint: "make the folder first, or look at how its name is written") }
             guard error.rawValue == ENOTCONN else { throw AsofError(error, path) }
             throw AsofError(
                 .failure, "\(path) is a mount whose server has died", hint: "`asof umount --lazy \(path)`, then try again")

@@ -35,6 +35,13 @@ extension ProgramTests {
             try capture.stop()
         }
 
+        @Test func `1: a folder that is not there, with what to do`() throws {
+            try fixture.capture("a")
+            for refused in [try fixture.run("mount", "--at", "latest", "nowhere"), try fixture.run("follow", "--once", "nowhere"), try fixture.run("record", "nowhere", "mnt")] {
+                #expect(refused.code == 1 && refused.error.contains("nowhere: No such file or directory") && refused.error.contains("make the folder first"), "\(refused)")
+            }
+        }
+
         @Test func `12: a key is missing or another`() throws {
             try fixture.folder.write("key", Array(String(repeating: "0a", count: 32).utf8))
             try fixture.folder.write("other", Array(String(repeating: "0b", count: 32).utf8))
