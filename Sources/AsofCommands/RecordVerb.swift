@@ -89,9 +89,10 @@ enum RecordVerb {
         return 0
     }
 
-    static func realPath(_ path: String) throws(AsofError) -> String {
+    /// The path without links. `missing`: what to do where nothing is there.
+    static func realPath(_ path: String, missing: String = "make the folder first, or look at how its name is written") throws(AsofError) -> String {
         do throws(Errno) { return try SystemCall.realPath(path) } catch {
-            if error.rawValue == ENOENT { throw AsofError(error, path, hint: "make the folder first, or look at how its name is written") }
+            if error.rawValue == ENOENT { throw AsofError(error, path, hint: missing) }
             guard error.rawValue == ENOTCONN else { throw AsofError(error, path) }
             throw AsofError(
                 .failure, "\(path) is a mount whose server has died", hint: "`asof umount --lazy \(path)`, then try again")

@@ -40,6 +40,8 @@ extension ProgramTests {
             for refused in [try fixture.run("mount", "--at", "latest", "nowhere"), try fixture.run("follow", "--once", "nowhere"), try fixture.run("record", "nowhere", "mnt")] {
                 #expect(refused.code == 1 && refused.error.contains("nowhere: No such file or directory") && refused.error.contains("make the folder first"), "\(refused)")
             }
+            let unknown = try fixture.run("diff", "nowhere")
+            #expect(unknown.code == 1 && unknown.error.contains("nowhere: No such file or directory") && unknown.error.contains("`asof status` lists"), "\(unknown)")
         }
 
         @Test func `12: a key is missing or another`() throws {

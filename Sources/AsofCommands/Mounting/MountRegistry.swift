@@ -48,9 +48,10 @@ struct MountRegistry {
 
     /// The mount at a path that was given.
     func mount(at given: String) throws(AsofError) -> Entry {
-        let path = try RecordVerb.realPath(Session.absolute(given))
+        let listed = "`asof status` lists the mounts of this host"
+        let path = try RecordVerb.realPath(Session.absolute(given), missing: listed)
         guard let entry = entries().first(where: { $0.mountPoint == path }) else {
-            throw AsofError(.failure, "no asof mount of this host is at \(path)", hint: "`asof status` lists them")
+            throw AsofError(.failure, "no asof mount of this host is at \(path)", hint: listed)
         }
         return entry
     }
