@@ -2,11 +2,10 @@
 
 The directory: 1 GB in files of 1 KiB to 64 MiB, six tenths of it incompressible like vectors, and 4,000 small files. Each tool reads its own
 repository of it, made with its defaults (asof: zstd:3), not encrypted where the tool allows that; restic and borg get a `sync` behind
-them, for they leave the disk's part to it. Beside them: `zstd -d` of the directory's `tar` into a file, as one
-gives that command, and into nothing; and writing that tar with fsync. Each of them does a part of a restore: the first reads, decodes and writes
-without waiting for the disk, the second writes nothing, the third reads nothing. With the repository on the target's disk a restore cannot be
-faster than `cat` of the repository and the third, both at once. So asof restores twice: from a repository on the same disk, and from a copy
-in memory, which stands for another disk.
+them, for they leave the disk's part to it. Beside them: `zstd -d` of the directory's `tar`, decoded into nothing, and
+writing as much with fsync: a restore does both, and is measured against the slower. Two more say what is behind the figures, and are no peers:
+`zstd -d` into a file, and `cat` of the repository beside that writing, which moves the bytes that a restore on one disk moves, without
+decoding them. asof restores twice: from a repository on the target's disk, and from a copy in memory, which stands for another disk.
 
 Each round has another order (seeded): what comes after a command that left much or little memory behind finds pages that the kernel has,
 or some that the machine's host must give first, which takes a second for a gigabyte on some hosts.
@@ -87,8 +86,8 @@ def run(given, workspace):
     tar = place / "all.tar"
     subprocess.run(["tar", "-C", source, "-cf", tar, "."], check=True)
     subprocess.run(["zstd", "-q", "-3", "-k", tar], check=True)
-    commands["zstd -d"] = f"zstd -q -d '{tar}.zst' -o '{place}/zstd -d'"
-    commands["zstd -d > /dev/null"] = f"zstd -q -d -c '{tar}.zst' > /dev/null"
+    commands["zstd -d"] = f"zstd -q -d -c '{tar}.zst' > /dev/null"
+    commands["zstd -d into a file"] = f"zstd -q -d '{tar}.zst' -o '{place}/zstd -d into a file'"
     commands["write, fsync"] = f"dd if=/dev/zero of='{place}/written' bs=1M count={size >> 20} conv=fsync"
     commands["read and write at once"] = f"find '{asof.repository}' -type f -exec cat {{}} + > /dev/null & {commands['write, fsync'].replace('/written', '/written-too')}; wait"
     ENVIRONMENT.update(asof.environment)
@@ -107,12 +106,11 @@ def run(given, workspace):
     peers = [middle[name] for name in PEERS if name in middle]
     if peers:
         print(f"{'restore: asof against the faster of ' + ' and '.join(n for n in PEERS if n in middle):<62} {min(peers) / middle['asof']:.2f} (must 1.5, stretch 2.5)")
-    for parts in (("zstd -d", "write, fsync"), ("zstd -d > /dev/null", "write, fsync")):
-        slower = max(middle[part] for part in parts)
-        for name in ("asof", "asof, from elsewhere", "read and write at once"):
-            if name in middle:
-                goal = " (must 0.7, stretch 0.9)" if name.startswith("asof") else " (what one disk allows)"
-                print(f"{f'restore: {name}, against the slower of ' + ' and '.join(parts):<96} {slower / middle[name]:.2f}{goal}", flush=True)
+    slower = max(middle["zstd -d"], middle["write, fsync"])
+    for name in ("asof", "asof, from elsewhere"):
+        if name in middle:
+            print(f"{f'restore: {name}, against the slower of zstd -d and writing':<76} {slower / middle[name]:.2f} (must 0.7, stretch 0.9)")
+    print(f"{'restore: read and write at once, against the same':<76} {slower / middle['read and write at once']:.2f}", flush=True)
     shutil.rmtree(place)
     if elsewhere:
         shutil.rmtree(elsewhere)
