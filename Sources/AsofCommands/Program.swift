@@ -40,6 +40,7 @@ public enum Program {
     }
 
     private static func perform(_ invocation: Invocation, _ arguments: [String]) throws(AsofError) -> Int32 {
+        NewerTimeline.note(invocation)
         switch invocation.path {
         case ["version"]: try VersionVerb.run(invocation)
         case ["completions"]: try CompletionsVerb.run(invocation)
@@ -72,5 +73,5 @@ public enum Program {
 
 extension CommandTree {
     /// The environment variables that stand in for options.
-    static let environmentNames = ["ASOF_REPO", "ASOF_KEY_FILE", "ASOF_STATE_DIR"]
+    static let environmentNames = ["ASOF_REPO", "ASOF_TIMELINE", "ASOF_KEY_FILE", "ASOF_STATE_DIR"]
 }

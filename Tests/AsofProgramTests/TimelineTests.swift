@@ -73,6 +73,42 @@ extension ProgramTests {
             #expect(try mounted("a", timeline: "main-3") == "in the child")
         }
 
+        @Test func `who names no timeline is told of the child that goes on`() throws {
+            try fixture.capture("a")
+            try restore("out")
+            let restored = try #require(try origin("out"))
+            try write("out/a", "in the child")
+            let hint = "main-2, which leaves it at lsn:\(restored.lsn)"
+            // Captured elsewhere is not known here, and nothing newer is nothing to tell.
+            #expect(try !fixture.run("window").error.contains("main-2"))
+            _ = try follow("out")
+            for command in [["window"], ["status"], ["log"], ["mount", "-n", "--at", "latest", "mnt"], ["restore", "-n", "--at", "latest", "--to", "other"]] {
+                let told = try fixture.run(command)
+                #expect(told.code == 0 && told.error.contains(hint) && told.error.contains("--timeline main-2"), "\(told)")
+            }
+            // Also where the command fails because of it.
+            let later = try fixture.run("mount", "-n", "--at", try #require(try window(of: "main-2")), "mnt")
+            #expect(later.code == 20 && later.error.contains(hint), "\(later)")
+            // What lies before is the same history; who names one, or wants no words, knows.
+            for command in [["mount", "-n", "--at", "lsn:\(restored.lsn)", "mnt"], ["window", "--timeline", "main"], ["window", "-q"], ["window", "--json"], ["timeline", "list"]] {
+                let told = try fixture.run(command)
+                #expect(told.code == 0 && !told.error.contains(hint), "\(told)")
+            }
+            fixture.variables = ["ASOF_TIMELINE=main-2"]
+            let window = try fixture.run("window")
+            #expect(window.output.contains("leaves    main at") && !window.error.contains("goes on"), "\(window)")
+            fixture.variables = []
+            // A history that is captured now has not ended.
+            let capture = try fixture.start("follow", "--no-stop", "data")
+            #expect(try !fixture.run("status").error.contains(hint))
+            try capture.stop()
+        }
+
+        /// Until when the timeline's window goes.
+        private func window(of timeline: String) throws -> String? {
+            try fixture.run("window", "--timeline", timeline).lines.first { $0.hasPrefix("to ") }?.split(separator: " ").dropFirst().first.map(String.init)
+        }
+
         @Test func `a running follow goes on in a child when a restored directory takes the place of its own`() throws {
             try fixture.capture("a")
             try restore("out")

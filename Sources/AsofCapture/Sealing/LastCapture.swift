@@ -33,6 +33,21 @@ package struct LastCapture: Codable, Hashable, Sendable {
         return found
     }
 
+    /// Names of the timelines of the repositories that were named like this of which a capture ran here.
+    package static func timelines(stateFolder: String, repository: String) -> [String] {
+        guard let folders = try? DirectoryReader(stateFolder) else { return [] }
+        var found: Set<String> = []
+        while let folder = try? folders.next() {
+            guard let files = try? DirectoryReader("\(stateFolder)/\(folder.name)") else { continue }
+            while let file = try? files.next() {
+                let name = file.name.description
+                guard name.hasSuffix(suffix), let last = try? load("\(stateFolder)/\(folder.name)/\(name)"), last.repository == repository else { continue }
+                found.insert(String(name.dropLast(suffix.count)))
+            }
+        }
+        return found.sorted()
+    }
+
     package func save(stateFolder: String, repository: Repository, timeline: String) throws(AsofError) {
         let (folder, bytes) = ("\(stateFolder)/\(repository.id)", try JSONText.encode(self))
         do throws(Errno) {
@@ -44,7 +59,8 @@ package struct LastCapture: Codable, Hashable, Sendable {
     }
 
     /// No timeline's name has a dot.
-    private static func name(_ timeline: String) -> String { "\(timeline).capture" }
+    private static let suffix = ".capture"
+    private static func name(_ timeline: String) -> String { timeline + suffix }
 
     private static func load(_ path: String) throws(AsofError) -> LastCapture? {
         let bytes: [UInt8]

@@ -5,7 +5,7 @@ enum GlobalOptions {
             "repo", "REPO", .directory, short: "r", environment: "ASOF_REPO",
             help: "The repository: a folder."),
         .value(
-            "timeline", "NAME", default: .value("main"),
+            "timeline", "NAME", default: .value("main"), environment: "ASOF_TIMELINE",
             help: "The history to read or write; a repository can hold several."),
         .value(
             "key-file", "FILE", .file, environment: "ASOF_KEY_FILE", excludes: ["key-env"],
