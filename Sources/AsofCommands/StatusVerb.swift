@@ -14,6 +14,8 @@ enum StatusVerb {
             var time: String?
             var lsn: String?
             var overlay: String?
+            /// The command that alone sees it.
+            var command: String?
         }
 
         var repository: String
@@ -71,7 +73,10 @@ enum StatusVerb {
         if let window = answer.window, let from = window.from, let to = window.to {
             Console.line("window      \(from.time) to \(to.time) (lsn:\(from.lsn) to lsn:\(to.lsn)), \(window.gaps.count) gaps\(window.fuzzy.count == 0 ? "" : ", \(WindowVerb.states(window.fuzzy.count)) fuzzy")")
         }
-        for mount in answer.mounts { Console.line("mount       \(mount.mountPoint): \(mount.time ?? "directory of time or capture"), process \(mount.process)") }
+        for mount in answer.mounts {
+            let alone = mount.command.map { ", seen by \($0) alone" } ?? ""
+            Console.line("mount       \(mount.mountPoint): \(mount.time ?? "directory of time or capture"), process \(mount.process)\(alone)")
+        }
     }
 
     private static func show(_ status: RecorderStatus) {
@@ -111,7 +116,12 @@ enum StatusVerb {
     }
 
     private static func describe(_ entry: MountRegistry.Entry) -> Answer.Mount {
-        Answer.Mount(
+        if let alone = entry.alone {
+            return Answer.Mount(
+                mountPoint: entry.mountPoint, process: entry.process, time: alone.time, lsn: alone.lsn.map { String($0) }, overlay: entry.overlay,
+                command: alone.command)
+        }
+        return Answer.Mount(
             mountPoint: entry.mountPoint, process: entry.process, time: attribute("time", entry.mountPoint),
             lsn: attribute("lsn", entry.mountPoint), overlay: entry.overlay)
     }

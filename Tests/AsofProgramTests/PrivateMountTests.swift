@@ -29,6 +29,17 @@ extension ProgramTests {
             #expect(try !String(decoding: SystemCall.readAll(path: "/proc/self/mountinfo"), as: UTF8.self).contains(fixture.folder.path))
         }
 
+        @Test func `is listed while the command runs`() throws {
+            let seen = try mount(then: "\(ProgramFixture.program) status")
+            let (past, program) = (fixture.folder.path("state/past"), ProgramFixture.program)
+            let line = seen.lines.first { $0.hasPrefix("mount       \(past): 2") } ?? ""
+            #expect(line.contains("seen by sh -c '\(program) status' alone"), "\(seen)")
+            #expect(try !fixture.run("status").output.contains(past))
+            // Killed, it leaves nothing behind that is listed.
+            #expect(try mount(then: "kill -9 $PPID; sleep 0.1").code != 0)
+            #expect(try !fixture.run("status").output.contains(past))
+        }
+
         @Test func `finds a folder by itself and says which`() throws {
             let seen = try mount(then: "echo $ASOF_MOUNT; cat $ASOF_MOUNT/a")
             #expect(seen.output == "\(fixture.folder.path("state/past"))\na", "\(seen)")

@@ -11,6 +11,15 @@ struct MountRegistry {
         var started: UInt64
         /// The folder of the overlay of a mount that can be changed.
         var overlay: String?
+        /// Nil: everybody on this host sees it.
+        var alone: Alone?
+    }
+
+    /// A mount that one command alone sees. Nobody else can ask it what it shows.
+    struct Alone: Codable {
+        var command: String
+        var time: String?
+        var lsn: UInt64?
     }
 
     struct Registration: Sendable {
@@ -24,9 +33,9 @@ struct MountRegistry {
     init(stateFolder: String) { folder = "\(stateFolder)/mounts" }
 
     /// Remembers that this process serves `mountPoint`. Only a convenience: failing is no error.
-    func register(_ mountPoint: String, overlay: String? = nil) -> Registration {
+    func register(_ mountPoint: String, overlay: String? = nil, alone: Alone? = nil) -> Registration {
         guard let identity = try? ProcessIdentity.current(), (try? Durable.makeDirectories(folder)) != nil,
-            let bytes = try? JSONText.encode(Entry(mountPoint: mountPoint, process: identity.pid, started: identity.startTicks, overlay: overlay)),
+            let bytes = try? JSONText.encode(Entry(mountPoint: mountPoint, process: identity.pid, started: identity.startTicks, overlay: overlay, alone: alone)),
             (try? Durable.replace(inDirectory: folder, "\(identity.pid)", bytes)) != nil
         else { return Registration(path: nil) }
         return Registration(path: "\(folder)/\(identity.pid)")
@@ -46,11 +55,11 @@ struct MountRegistry {
         return result
     }
 
-    /// The mount at a path that was given.
+    /// The mount at a path that was given, which everybody sees.
     func mount(at given: String) throws(AsofError) -> Entry {
         let listed = "`asof status` lists the mounts of this host"
         let path = try RecordVerb.realPath(Session.absolute(given), missing: listed)
-        guard let entry = entries().first(where: { $0.mountPoint == path }) else {
+        guard let entry = entries().first(where: { $0.mountPoint == path && $0.alone == nil }) else {
             throw AsofError(.failure, "no asof mount of this host is at \(path)", hint: listed)
         }
         return entry

@@ -82,6 +82,12 @@ struct ServedMount {
         self.facts = facts
     }
 
+    /// Lets `asof status` name it, which one command alone sees, until it ends.
+    mutating func register(for command: [String], _ session: Session) {
+        let alone = MountRegistry.Alone(command: command.map(ShellWord.quoted).joined(separator: " "), time: facts.time, lsn: facts.lsn)
+        registration = MountRegistry(stateFolder: session.stateFolder).register(facts.mountPoint, overlay: overlay?.place, alone: alone)
+    }
+
     /// Serves until the mount goes away or a signal asks for its end.
     func serve(_ signals: SignalWaiter) throws(AsofError) -> Int32 {
         let isEnding = Flag()
@@ -109,6 +115,7 @@ struct ServedMount {
     func end() throws(AsofError) {
         mount.end()
         let ended = Result { () throws(AsofError) in try mount.wait() }
+        registration.remove()
         try overlay?.stop()
         try ended.get()
     }

@@ -12,7 +12,7 @@ enum UnmountVerb {
         // A mount whose server died cannot be resolved any more: its path is taken as it was given.
         let path = (try? SystemCall.realPath(given)) ?? given
         let registry = MountRegistry(stateFolder: Session.stateFolder(invocation))
-        let entry = registry.entries().first { $0.mountPoint == path }
+        let entry = registry.entries().first { $0.mountPoint == path && $0.alone == nil }
         guard MountTable.isOurs(path) else { throw AsofError(.failure, "nothing of asof is mounted at \(path)", hint: "`asof status` lists what is") }
         if invocation.flag("dry-run") { return try DryRun.say("unmount \(path)", with: ["mountPoint": path], invocation) }
         let isLazy = invocation.flag("lazy") || isDead(path)

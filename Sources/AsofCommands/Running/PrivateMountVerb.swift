@@ -20,7 +20,8 @@ enum PrivateMountVerb {
         let mountPoint = try PrivateMounts.mountPoint(invocation.positional("MOUNTPOINT"), session)
         let changes = try OverlayRequest(invocation)
         try PrivateMounts.check(mountPoint, session, repository: try invocation.required("repo"), overlay: changes?.folder)
-        let served = try ServedMount(invocation, session, at: mountPoint, changes: changes)
+        var served = try ServedMount(invocation, session, at: mountPoint, changes: changes)
+        served.register(for: invocation.rest, session)
         MountVerb.warn(served.facts, invocation)
         let code = Result { () throws(AsofError) in try run(invocation.rest, served, signals) }
         try served.end()

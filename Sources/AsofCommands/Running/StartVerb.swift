@@ -28,7 +28,8 @@ enum StartVerb {
         try PrivateMounts.check(mountPoint, session, repository: try invocation.required("repo"), overlay: changes.folder)
         let ports = try ServerPorts(invocation, environment)
         let start = ContinuousClock.now
-        let served = try ServedMount(invocation, session, at: mountPoint, changes: changes)
+        var served = try ServedMount(invocation, session, at: mountPoint, changes: changes)
+        served.register(for: invocation.rest, session)
         MountVerb.warn(served.facts, invocation)
         let code = Result { () throws(AsofError) in try run(invocation, environment, served, ports, start, signals) }
         ports.close()
