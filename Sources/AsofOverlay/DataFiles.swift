@@ -105,7 +105,8 @@ final class DataFiles: Sendable {
         let reader = DirectoryReader(SharedDescriptor(try SystemCall.reopen(folder.unmanaged, O_RDONLY | O_DIRECTORY)))
         while let entry = try reader.next() {
             guard let number = UInt64(entry.name.description, radix: 16), !kept(InodeNumber(number)) else { continue }
-            try SystemCall.unlink(at: folder.unmanaged, entry.name)
+            // It may be open: what is written to it later must not go to a file without a name.
+            remove(InodeNumber(number))
         }
     }
 }

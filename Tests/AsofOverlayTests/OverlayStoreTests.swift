@@ -17,9 +17,7 @@ struct OverlayStoreTests {
 
     /// What a crash would leave now, opened: a copy of the folder, table first, as the journal behind it may have gone on.
     private func afterCrash(_ fixture: OverlayFixture, _ number: Int) throws -> OverlayFileSystem {
-        let (from, to) = (fixture.folder.path("overlay"), fixture.folder.path("copy-\(number)"))
-        let copy = try ChildProcess.spawn("/bin/cp", arguments: ["cp", "-a", from, to], output: .null)
-        #expect(try copy.wait() == .exited(0))
+        try copy(fixture, "overlay", to: "copy-\(number)")
         return try fixture.overlay("copy-\(number)")
     }
 
@@ -50,6 +48,34 @@ struct OverlayStoreTests {
         #expect(bytes == [UInt8](repeating: 7, count: 30 << 20))
         try after.stop()
         try overlay.stop()
+    }
+
+    /// What a start writes again for a file that has no bytes any more goes, and with it all that is known of where they were.
+    @Test func `a file that a crash left empty keeps what is written after it`() throws {
+        let fixture = try OverlayFixture()
+        let overlay = try fixture.overlay("overlay")
+        let name = try #require(Name("file"))
+        let (node, _) = try overlay.create(name, in: 1, mode: 0o644, flags: 0, request)
+        try write(overlay, node.id, at: 0, [1, 2, 3])
+        var emptied = AttributeChanges()
+        emptied.size = 0
+        _ = try overlay.setAttributes(emptied, of: node.id, handle: nil, request)
+        let after = try afterCrash(fixture, 0)
+        try write(after, try after.lookup(name, in: 1, request).id, at: 0, [4, 5, 6, 7])
+        try after.stop()
+        try overlay.stop()
+        try copy(fixture, "copy-0", to: "overlay-2")
+        let later = try fixture.overlay("overlay-2")
+        var bytes = [UInt8](repeating: 0, count: 4)
+        let found = try later.lookup(name, in: 1, request)
+        _ = try bytes.withUnsafeMutableBytes { try later.read(found.id, handle: 0, offset: 0, into: $0) }
+        #expect(bytes == [4, 5, 6, 7])
+        try later.stop()
+    }
+
+    private func copy(_ fixture: OverlayFixture, _ from: String, to: String) throws {
+        let copy = try ChildProcess.spawn("/bin/cp", arguments: ["cp", "-a", fixture.folder.path(from), fixture.folder.path(to)], output: .null)
+        #expect(try copy.wait() == .exited(0))
     }
 
     /// The kernel says once that bytes were lost, and shows old ones as if nothing were from then on.
