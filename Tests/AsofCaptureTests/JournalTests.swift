@@ -175,6 +175,33 @@ struct JournalTests {
     }
 
     /// A file that is not needed any more is synced no more, so a power cut may leave it torn: it must not stand in the way of what follows.
+    /// Where another thread still fills a record at a file's end, what is committed in the next file is promised all the same.
+    @Test func `a pass makes the file of every commit before it durable`() throws {
+        let journal = try journal(try recovered())
+        let isEnding = Atomic<Bool>(false)
+        let busy = try (0..<2).map { _ in
+            try NamedThread("fills") {
+                let bytes = [UInt8](repeating: 7, count: 1 << 20)
+                while !isEnding.load(ordering: .relaxed) {
+                    _ = bytes.withUnsafeBytes { bytes in (try? journal.begin([InodeNumber(2)], payload: bytes)).map { journal.abort($0) } }
+                    journal.releaseSettled(before: journal.end.position)
+                }
+            }
+        }
+        let bytes = [UInt8](repeating: 8, count: 700 << 10)
+        for number in 0..<150 {
+            try bytes.withUnsafeBytes { bytes in
+                let intent = try journal.begin([InodeNumber(3)], payload: bytes)
+                try journal.commit(intent, .write, [.write(InodeNumber(3), offset: 0, length: bytes.count)])
+                try journal.synchronize()
+                let needed = intent.position / UInt64(JournalFile.length)
+                if journal.newestSynchronized.load(ordering: .relaxed) < needed { Issue.record("round \(number): file \(needed) is not durable") }
+            }
+        }
+        isEnding.store(true, ordering: .relaxed)
+        for thread in busy { thread.join() }
+    }
+
     @Test func `files that were let go have no name that a start reads`() throws {
         var random = SplitMix64(seed: 3)
         let journal = try journal(try recovered())

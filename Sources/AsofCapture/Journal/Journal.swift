@@ -281,16 +281,18 @@ final class Journal: Sendable {
         let target = end
         try syncing.withLock { synced throws(AsofError) in
             guard synced < target.position else { return }
-            let (files, now, hasNewName) = order.withLock { order in
+            let (files, now, end, hasNewName) = order.withLock { order in
                 defer { order.hasNewName = false }
                 // From here on whoever destroys bytes that this pass promises makes their copy durable: see PayloadReferences.rescue.
-                let now = min(endPosition(order), order.unfilled.min() ?? .max)
+                let end = endPosition(order)
+                let now = min(end, order.unfilled.min() ?? .max)
                 synchronizing.store(now, ordering: .releasing)
-                return (order.files, now, order.hasNewName)
+                return (order.files, now, end, order.hasNewName)
             }
             CrashPoint.reach("journal.sync.before")
             let length = UInt64(JournalFile.length)
-            let changed = files.filter { ($0.sequence + 1) * length > synced && $0.sequence * length <= now }
+            // To the end: what is committed behind a record that another thread still fills is promised to its own caller.
+            let changed = files.filter { ($0.sequence + 1) * length > synced && $0.sequence * length <= end }
             let referenced = references.takeUnsynced()
             // All of them on their way to the disk at once, then waited for one by one.
             let descriptors = changed.map(\.descriptor) + referenced.map(\.descriptor)
@@ -306,6 +308,7 @@ final class Journal: Sendable {
                 throw failure
             }
             CrashPoint.reach("journal.sync.after")
+            newestSynchronized.store(changed.last?.sequence ?? 0, ordering: .relaxed)
             synced = now
             synchronized.store(now, ordering: .releasing)
         }
@@ -344,6 +347,9 @@ final class Journal: Sendable {
     /// The reader has gone on from `file`.
     func leave(_ file: JournalFile) { if fileCount > Self.filesMapped { file.mapping.recede() } }
 
+    /// For tests: the newest file that the last pass made durable.
+    let newestSynchronized = Atomic<UInt64>(0)
+
     /// For tests: the numbers of these files.
     var keptSequences: [UInt64] { order.withLock { $0.files.map(\.sequence) } }
 
@@ -358,6 +364,11 @@ final class Journal: Sendable {
     /// Everything before `position` is sealed, and so is the outcome of `settled` intents, counted by file: what is not needed any more may
     /// be used again.
     func release(before position: Position, settled: [UInt64: Int]) {
+        // No pass may come between: it would neither make these files durable nor their new names, and promise what lies behind them.
+        syncing.withLock { _ in releaseUnseen(before: position, settled: settled) }
+    }
+
+    private func releaseUnseen(before position: Position, settled: [UInt64: Int]) {
         let free = order.withLock { order in
             for (sequence, count) in settled {
                 let rest = (order.unsealedIntents[sequence] ?? 0) - count
@@ -399,13 +410,15 @@ final class Journal: Sendable {
 
     /// What an earlier life left is sealed and archived, and what it left open is remembered elsewhere: its files go.
     func forgetRecovered() {
-        let files = order.withLock { order in
-            let files = order.files.filter { $0.sequence < firstOwn }
-            order.files.removeAll { $0.sequence < firstOwn }
-            return files
+        syncing.withLock { _ in
+            let files = order.withLock { order in
+                let files = order.files.filter { $0.sequence < firstOwn }
+                order.files.removeAll { $0.sequence < firstOwn }
+                return files
+            }
+            for file in files { try? SystemCall.unlink(file.path) }
+            if !files.isEmpty { order.withLock { $0.hasNewName = true } }
         }
-        for file in files { try? SystemCall.unlink(file.path) }
-        if !files.isEmpty { order.withLock { $0.hasNewName = true } }
     }
 
     /// Where this life's records begin.
