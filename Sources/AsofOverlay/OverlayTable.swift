@@ -17,7 +17,8 @@ struct OverlayTable {
     static let name = "table"
     private static let magic = Array("ASOFOVL1".utf8)
     private static let operationsInBlock = 4096
-    private static let blockMax = 64 << 20
+    /// Bytes of names and values in a block, about: they can be long.
+    private static let bytesInBlock = 1 << 20
 
     /// What is written for a state; to be called while nothing changes it.
     static func encode(_ state: OverlayTree.State, lsn: LSN) -> [UInt8] {
@@ -27,24 +28,24 @@ struct OverlayTable {
         writer.fixed64(state.next.rawValue)
         writer.fixed32(sum(writer.bytes))
         var operations: [Operation] = []
+        var length = 0
         func flush() {
             let block = ChangeJournal.encode(operations)
             writer.fixed32(UInt32(block.count))
             writer.fixed32(sum(block))
             writer.raw(block)
             operations.removeAll(keepingCapacity: true)
+            length = 0
         }
-        for node in state.nodes.values {
-            for operation in node.operations {
-                operations.append(operation)
-                if operations.count == operationsInBlock { flush() }
-            }
+        func add(_ operation: Operation) {
+            operations.append(operation)
+            if case .extendedAttribute(_, let name, let value) = operation { length += name.bytes.count + (value?.count ?? 0) }
+            if case .symbolicLink(_, let target) = operation { length += target.count }
+            if operations.count == operationsInBlock || length >= bytesInBlock { flush() }
         }
+        for node in state.nodes.values { for operation in node.operations { add(operation) } }
         for (parent, names) in state.entries {
-            for (name, target) in names {
-                operations.append(.entry(parent: parent, name: name, target: target))
-                if operations.count == operationsInBlock { flush() }
-            }
+            for (name, target) in names { add(.entry(parent: parent, name: name, target: target)) }
         }
         if !operations.isEmpty { flush() }
         writer.fixed32(0)
@@ -69,7 +70,6 @@ struct OverlayTable {
                 guard expected == 0 else { throw FormatError("its end does not match its checksum") }
                 break
             }
-            guard length <= Self.blockMax else { throw FormatError("a block is too long") }
             let block = try reader.bytes(length)
             guard Self.sum(block) == expected else { throw FormatError("a block does not match its checksum") }
             for operation in try ChangeJournal.decode(block) { state.apply(operation) }

@@ -46,6 +46,15 @@ struct OverlayTableTests {
         #expect(summary(read.state) == summary(state))
     }
 
+    @Test func `as many long values as anybody likes are read as they were written`() throws {
+        var state = OverlayTree.State()
+        let inode = InodeNumber(7)
+        state.apply(.attributes(inode, Attributes(mode: 0o100644, links: 1, size: 0, modified: Instant(nanoseconds: 5), changed: Instant(nanoseconds: 7)), isBorn: false))
+        for number in 0..<1500 { state.apply(.extendedAttribute(inode, name: try #require(Name("user.\(number)")), value: [UInt8](repeating: 7, count: 64 << 10))) }
+        let read = try OverlayTable(decoding: OverlayTable.encode(state, lsn: LSN(1)))
+        #expect(read.state.nodes[inode]?.extended.count == 1500)
+    }
+
     @Test(arguments: 1...20 as ClosedRange<UInt64>)
     func `damage is an error, and never a trap`(seed: UInt64) throws {
         let whole = OverlayTable.encode(table(seed: seed), lsn: LSN(seed))
