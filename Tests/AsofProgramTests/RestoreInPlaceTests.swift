@@ -47,6 +47,21 @@ extension ProgramTests {
             #expect(try !SystemCall.extendedAttributeNames(root.raw).contains(Array("user.later".utf8)))
         }
 
+        /// The directory belongs to a server's user, who may put there what he likes.
+        @Test func `goes on with nothing that somebody else may have made`() throws {
+            try change()
+            #expect(try fixture.crash("restore.batch.noted", "restore", "--at", "latest", "--in-place", "data").code == 137)
+            let hidden = try #require(try fixture.folder.names(in: "data").first { $0.hasPrefix(".asof-restoring-") })
+            let path = fixture.folder.path("data/\(hidden)")
+            for (owner, mode) in [(65534, 0o700), (0, 0o770)] as [(UInt32, UInt32)] {
+                try #require(chown(path, owner, owner) == 0 && chmod(path, mode) == 0)
+                let refused = try inPlace()
+                #expect(refused.code == 1 && refused.error.contains("another user") && refused.error.contains("move it away"), "\(refused)")
+            }
+            try #require(chown(path, 0, 0) == 0 && chmod(path, 0o700) == 0)
+            #expect(try inPlace().code == 0)
+        }
+
         @Test func `exchanges what is there, keeps it, and captures leave that out`() throws {
             let times = try SystemCall.status(fixture.folder.path("data")).attributes.modified
             try change()

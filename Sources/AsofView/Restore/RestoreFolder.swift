@@ -35,6 +35,17 @@ package final class RestoreFolder: Sendable {
         }
     }
 
+    /// Nobody else can have written what is in it. A restore in place works in a folder that belongs to a server's user, who may put there what he
+    /// likes: what is renamed and to where must not be his to say.
+    private static func isOwn(_ folder: Int32) throws(Errno) -> Bool {
+        let attributes = try SystemCall.status(folder).attributes
+        return attributes.owner == geteuid() && attributes.mode & 0o077 == 0
+    }
+
+    private static func isForeign(_ path: String) -> AsofError {
+        AsofError(.failure, "\(path) belongs to another user, or others may write to it: this user's restore did not make it", hint: "look into it, and move it away")
+    }
+
     static func isBusy(_ path: String) -> AsofError { AsofError(.locked, "another restore works in \(path) now", hint: "wait for its end") }
 
     static func hasState(at path: String) -> Bool { (try? SystemCall.status("\(path)/\(RestoreState.fileName)", following: false)) != nil }
@@ -45,8 +56,13 @@ package final class RestoreFolder: Sendable {
     /// The state of a restore that was begun; nil: it has not come as far as that.
     package static func state(at path: String) throws(AsofError) -> RestoreState? {
         let bytes: [UInt8]
-        do throws(Errno) { bytes = try SystemCall.readAll(path: "\(path)/\(RestoreState.fileName)", limit: 1 << 20) } catch {
+        do throws(Errno) {
+            let folder = try SystemCall.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
+            guard try isOwn(folder.raw) else { throw Errno(EPERM) }
+            bytes = try SystemCall.readAll(path: "\(path)/\(RestoreState.fileName)", limit: 1 << 20)
+        } catch {
             if error.rawValue == ENOENT { return nil }
+            if error.rawValue == EPERM || error.rawValue == EACCES { throw isForeign(path) }
             throw AsofError(error, "cannot read \(path)/\(RestoreState.fileName)")
         }
         return try RestoreState(decoding: bytes, name: "\(path)/\(RestoreState.fileName)")
@@ -60,7 +76,11 @@ package final class RestoreFolder: Sendable {
             folder = try Self.openLocked(path)
             try Durable.syncDirectory(site.parent)
         } catch {
-            throw error.rawValue == EWOULDBLOCK ? Self.isBusy(path) : AsofError(error, "cannot make \(path)")
+            switch error.rawValue {
+            case EWOULDBLOCK: throw Self.isBusy(path)
+            case EEXIST: throw Self.isForeign(path)
+            default: throw AsofError(error, "cannot make \(path)")
+            }
         }
         if let known = try Self.state(at: path) { self.state = Lock(known) } else {
             self.state = Lock(state)
@@ -79,6 +99,7 @@ package final class RestoreFolder: Sendable {
         while true {
             do throws(Errno) { try SystemCall.makeDirectory(path, mode: 0o700) } catch { if error.rawValue != EEXIST { throw error } }
             let folder = SharedDescriptor(try SystemCall.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW))
+            guard try isOwn(folder.unmanaged) else { throw Errno(EEXIST) }
             guard try SystemCall.tryLock(folder.unmanaged) else { throw Errno(EWOULDBLOCK) }
             // Another one may have taken it away before the lock.
             guard try SystemCall.statusIfPresent(at: AT_FDCWD, path)?.inode == SystemCall.status(folder.unmanaged).inode else { continue }

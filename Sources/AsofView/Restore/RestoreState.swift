@@ -56,6 +56,10 @@ package struct RestoreState: Hashable, Sendable, Codable {
         guard version == 1 else {
             throw AsofError(.failure, "\(name) has format \(version), this program knows format 1", hint: "go on with the release that began it, or remove the folder")
         }
-        self = try JSONText.decode(RestoreState.self, json, name: name)
+        let found = try JSONText.decode(RestoreState.self, json, name: name)
+        if let kept = found.swap?.kept, !kept.hasPrefix(HiddenName.replaced) || kept.utf8.contains(0x2F) || kept.utf8.contains(0) {
+            throw AsofError(.damaged, "\(name) is damaged: where it would keep the old entries is no name for that")
+        }
+        self = found
     }
 }
