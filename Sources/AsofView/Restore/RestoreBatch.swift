@@ -37,6 +37,12 @@ struct RestoreBatch: Sendable {
         var offset: UInt64
         /// Index in `files`.
         var file: UInt32
+
+        /// Where the frame lies in its object. Empty where no object can hold it: reading it fails, and says so.
+        var frameRange: Range<UInt64> {
+            let (end, overflow) = frameOffset.addingReportingOverflow(UInt64(frameLength))
+            return frameOffset..<(overflow ? frameOffset : end)
+        }
     }
 
     struct Link: Sendable {

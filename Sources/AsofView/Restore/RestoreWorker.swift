@@ -41,7 +41,7 @@ final class RestoreWorker {
             while !pieces.isEmpty {
                 let piece = batch.pieces[pieces.lowerBound]
                 let same = pieces.prefix { batch.pieces[$0].frameOffset == piece.frameOffset && batch.pieces[$0].frameLength == piece.frameLength }
-                let frame = Stretch(object: stretch.object, range: piece.frameOffset..<piece.frameOffset + UInt64(piece.frameLength), pieces: same)
+                let frame = Stretch(object: stretch.object, range: piece.frameRange, pieces: same)
                 try restore(frame, of: batch, left, damage)
                 pieces = same.upperBound..<pieces.upperBound
             }

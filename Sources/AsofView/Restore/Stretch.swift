@@ -18,9 +18,7 @@ struct Stretch: Sendable {
         }
         var result: [Stretch] = []
         for (index, piece) in pieces.enumerated() {
-            let (end, overflow) = piece.frameOffset.addingReportingOverflow(UInt64(piece.frameLength))
-            // Such a place is in no object: reading it fails, and says so.
-            let frame = piece.frameOffset..<(overflow ? piece.frameOffset : end)
+            let frame = piece.frameRange
             if let last = result.last, last.object == piece.object, frame.lowerBound <= last.range.upperBound &+ bridged,
                 max(frame.upperBound, last.range.upperBound) - last.range.lowerBound <= UInt64(StretchReader.longest)
             {
