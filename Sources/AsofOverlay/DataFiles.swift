@@ -88,11 +88,13 @@ final class DataFiles: Sendable {
     /// Makes files durable, and that they exist.
     func synchronize(_ dirty: Set<InodeNumber>) throws(Errno) {
         for inode in dirty {
-            do throws(Errno) { 
-                try file(inode, creating: false).withRaw { raw throws(Errno) in try SystemCall.syncData(raw) }
-            } catch {
+            let opened: SharedDescriptor
+            do throws(Errno) { opened = try file(inode, creating: false) } catch {
                 // Removed meanwhile.
                 if error.rawValue == ENOENT { continue }
+                throw error
+            }
+            do throws(Errno) { try opened.withRaw { raw throws(Errno) in try SystemCall.syncData(raw) } } catch {
                 open.withLock { $0.hasFailed = true }
                 throw error
             }

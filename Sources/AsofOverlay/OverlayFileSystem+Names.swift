@@ -4,9 +4,10 @@ internal import AsofSystem
 internal import Glibc
 
 extension OverlayFileSystem {
-    /// One change of names: with all names locked and then `nodes`. `plan` says what will be; it is journaled, then done.
+    /// One change of names: with all names locked and then `nodes`. `plan` says what will be; it is journaled, then done. `ownName`: one that the
+    /// view does not have.
     private func change<Value>(
-        _ verb: Verb, _ nodes: [OverlayNode], _ plan: (inout OverlayTree.State) throws(Errno) -> (value: Value, operations: [Operation], born: OverlayNode?)
+        _ verb: Verb, _ nodes: [OverlayNode], ownName: OverlayTree.Place? = nil, _ plan: (inout OverlayTree.State) throws(Errno) -> (value: Value, operations: [Operation], born: OverlayNode?)
     ) throws(Errno) -> Value {
         try store.changing { () throws(Errno) in
             try tree.state.withLock { state throws(Errno) in
@@ -18,6 +19,7 @@ extension OverlayFileSystem {
                     for operation in planned.operations {
                         if case .entry(let parent, let name, let target) = operation {
                             state.set(name, in: parent, target)
+                            if target == nil, let ownName, ownName.parent == parent, ownName.name == name { state.forget(name, in: parent) }
                         } else if let node = state.nodes[operation.inode] {
                             store.done([operation], node)
                         }
@@ -147,7 +149,8 @@ extension OverlayFileSystem {
         guard let found = try target(name, in: directory.inode) else { throw Errno(ENOENT) }
         let node = try self.node(found, at: OverlayTree.Place(parent: directory.inode, name: name))
         let namesBelow = node.isInView && verb == .rmdir ? try base.entries(of: node.inode).map(\.name) : []
-        try change(verb, [directory, node]) { state throws(Errno) in
+        let ownName = below == nil ? OverlayTree.Place(parent: directory.inode, name: name) : nil
+        try change(verb, [directory, node], ownName: ownName) { state throws(Errno) in
             guard Self.target(name, in: directory, below: below, state) == node.inode else { throw Errno(ENOENT) }
             let isDirectory = node.attributes.isDirectory
             guard isDirectory == (verb == .rmdir) else { throw Errno(isDirectory ? EISDIR : ENOTDIR) }
@@ -195,7 +198,8 @@ extension OverlayFileSystem {
         let namesBelow = try other.map { other throws(Errno) in
             other.isInView && !isExchange && other.lock.withLock { _ in other.attributes.isDirectory } ? try base.entries(of: other.inode).map(\.name) : []
         } ?? []
-        try change(isExchange ? .exchange : .rename, [from, to, moved] + (other.map { [$0] } ?? [])) { state throws(Errno) in
+        let ownName = belowOld == nil ? OverlayTree.Place(parent: from.inode, name: name) : nil
+        try change(isExchange ? .exchange : .rename, [from, to, moved] + (other.map { [$0] } ?? []), ownName: ownName) { state throws(Errno) in
             guard Self.target(name, in: from, below: belowOld, state) == moved.inode else { throw Errno(ENOENT) }
             guard Self.target(newName, in: to, below: belowNew, state) == other?.inode else { throw Errno(EAGAIN) }
             guard !to.isGone else { throw Errno(ENOENT) }

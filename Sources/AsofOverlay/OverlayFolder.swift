@@ -74,18 +74,22 @@ package final class OverlayFolder: Sendable {
         do throws(Errno) {
             try Durable.makeDirectories(parent)
             Self.removeAbandoned(in: parent)
-            path = "\(parent)/\(getpid())-\(SystemClock.bootNanoseconds())"
+            path = "\(parent)/\(Self.temporary)\(getpid())-\(SystemClock.bootNanoseconds())"
             try SystemCall.makeDirectory(path, mode: 0o700)
             try Durable.replace(inDirectory: path, "overlay.json", json)
         } catch { throw AsofError(error, "cannot make a folder for the changes in \(parent)") }
         (lock, data) = try Self.open(path)
     }
 
+    /// What goes with its mount is called so: somebody may keep his own beside it.
+    private static let temporary = "temporary-"
+
     /// What mounts that were killed left.
     package static func removeAbandoned(in parent: String) {
         guard let reader = try? DirectoryReader(parent) else { return }
         while let entry = try? reader.next() {
             let path = "\(parent)/\(entry.name)"
+            guard entry.name.description.hasPrefix(temporary) else { continue }
             guard let file = try? SystemCall.open("\(path)/lock", O_RDWR), (try? SystemCall.tryLock(file.raw)) == true else { continue }
             remove(path)
         }

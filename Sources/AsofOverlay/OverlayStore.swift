@@ -144,6 +144,10 @@ final class OverlayStore: Sendable {
     func done(_ operations: [Operation], _ node: OverlayNode) {
         let grown = operations.reduce(0) { $0 + node.apply($1) }
         if grown != 0 { bytes.wrappingAdd(grown, ordering: .relaxed) }
+        // With a journal a checkpoint frees them. Without one nothing survives a crash anyway.
+        guard journal == nil, !node.cut.isEmpty else { return }
+        for part in node.cut.ranges { data.free(node.inode, part) }
+        node.cut = RangeSet()
     }
 
     /// What the overlay takes of its disk, about.

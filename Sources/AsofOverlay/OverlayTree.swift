@@ -28,6 +28,12 @@ final class OverlayTree: Sendable {
             if let target, held[target] != nil { held[target]?.place = Place(parent: parent, name: name) }
         }
 
+        /// A name that means nothing, and that the view does not have either: nothing needs to be known of it.
+        mutating func forget(_ name: Name, in parent: InodeNumber) {
+            entries[parent]?[name] = nil
+            if entries[parent]?.isEmpty == true { entries[parent] = nil }
+        }
+
         /// A node without a name that nobody has open: it goes, and is given back.
         mutating func dropIfUnused(_ inode: InodeNumber) -> OverlayNode? {
             guard held[inode] == nil, let node = nodes[inode], node.isGone else { return nil }
@@ -39,7 +45,9 @@ final class OverlayTree: Sendable {
         /// Takes in what an earlier life did.
         mutating func apply(_ operation: Operation) {
             switch operation {
-            case .entry(let parent, let name, let target): entries[parent, default: [:]][name] = .some(target)
+            case .entry(let parent, let name, let target):
+                if target == nil, nodes[parent]?.isInView == false { return forget(name, in: parent) }
+                entries[parent, default: [:]][name] = .some(target)
             case .attributes(let inode, let attributes, let isBorn):
                 if nodes[inode] == nil { nodes[inode] = OverlayNode(inode, attributes, isInView: !isBorn) }
                 if inode >= next, inode <= OverlayTree.lastNumber { next = InodeNumber(inode.rawValue + 1) }

@@ -73,6 +73,64 @@ struct OverlayStoreTests {
         try later.stop()
     }
 
+    /// Of names that come and go all day nothing is kept, in this life or after a crash.
+    @Test func `names that were made and removed leave nothing`() throws {
+        let fixture = try OverlayFixture()
+        let overlay = try fixture.overlay("overlay")
+        let below = try overlay.lookup(try #require(Name("sub")), in: 1, request)
+        let born = try overlay.makeDirectory(try #require(Name("born")), in: 1, mode: 0o755, request)
+        for number in 0..<200 {
+            let (name, other) = (try #require(Name("t\(number)")), try #require(Name("u\(number)")))
+            for folder in [1, below.id, born.id] {
+                let (node, _) = try overlay.create(name, in: folder, mode: 0o644, flags: 0, request)
+                try overlay.rename(name, in: folder, to: other, in: folder, flags: 0, request)
+                try overlay.unlink(other, in: folder, request)
+                overlay.forget(node.id, count: 1)
+            }
+        }
+        func known(_ overlay: OverlayFileSystem) -> Int { overlay.tree.state.withLock { $0.entries.values.reduce(0) { $0 + $1.count } } }
+        #expect(known(overlay) == 2)
+        // What the view has stays known as gone.
+        try overlay.removeDirectory(try #require(Name("sub")), in: 1, request)
+        #expect(known(overlay) == 2)
+        let after = try afterCrash(fixture, 0)
+        #expect(throws: Errno(ENOENT)) { _ = try after.lookup(try #require(Name("sub")), in: 1, request) }
+        #expect(throws: Errno(ENOENT)) { _ = try after.lookup(try #require(Name("t7")), in: born.id, request) }
+        try after.stop()
+        try overlay.stop()
+    }
+
+    @Test(arguments: [true, false])
+    func `what was cut off takes no space any more`(_ isTemporary: Bool) throws {
+        let fixture = try OverlayFixture()
+        let overlay = try fixture.overlay(isTemporary ? nil : "overlay")
+        let (node, _) = try overlay.create(try #require(Name("file")), in: 1, mode: 0o644, flags: 0, request)
+        try write(overlay, node.id, at: 0, [UInt8](repeating: 7, count: 4 << 20))
+        let folder = isTemporary ? "temporary/\(try #require(try fixture.folder.names(in: "temporary").first))" : "overlay"
+        let path = fixture.folder.path("\(folder)/data/\(String(node.id, radix: 16))")
+        #expect(try SystemCall.status(path).blocks >= 4 << 11)
+        var smaller = AttributeChanges()
+        smaller.size = 4096
+        _ = try overlay.setAttributes(smaller, of: node.id, handle: nil, request)
+        if !isTemporary { try overlay.store.checkpoint() }
+        #expect(try SystemCall.status(path).blocks <= 16)
+        try overlay.stop()
+    }
+
+    /// Somebody may keep his own among those that go with their mounts.
+    @Test func `only what a mount that was killed left is removed`() throws {
+        let fixture = try OverlayFixture()
+        try SystemCall.makeDirectory(fixture.folder.path("temporary"), mode: 0o755)
+        for name in ["temporary/mine", "temporary/2026-11", "temporary/temporary-7-8"] {
+            try SystemCall.makeDirectory(fixture.folder.path(name), mode: 0o755)
+            try fixture.folder.write("\(name)/lock", [])
+        }
+        let overlay = try fixture.overlay(nil)
+        let left = try fixture.folder.names(in: "temporary").filter { !$0.hasPrefix("temporary-\(getpid())-") }
+        #expect(left == ["2026-11", "mine"])
+        try overlay.stop()
+    }
+
     private func copy(_ fixture: OverlayFixture, _ from: String, to: String) throws {
         let copy = try ChildProcess.spawn("/bin/cp", arguments: ["cp", "-a", fixture.folder.path(from), fixture.folder.path(to)], output: .null)
         #expect(try copy.wait() == .exited(0))
