@@ -25,13 +25,19 @@ package final class OverlayBase: Sendable {
         }
     }
 
+    /// As captured.
     func attributes(of inode: InodeNumber) throws(Errno) -> Attributes? {
-        guard var found = try reading({ () throws(AsofError) in try view.attributes(of: inode) }) else { return nil }
-        if let owner {
-            found.owner = owner.user
-            found.group = owner.group
-        }
-        return found
+        try reading { () throws(AsofError) in try view.attributes(of: inode) }
+    }
+
+    /// As a client sees them: what still belongs to whom it was captured of belongs to whom the mount says. The overlay keeps what was captured,
+    /// for it may be mounted in another way, and be promoted.
+    func shown(_ attributes: Attributes, of inode: InodeNumber) throws(Errno) -> Attributes {
+        guard let owner, inode < OverlayTree.firstNumber, let captured = try self.attributes(of: inode) else { return attributes }
+        var shown = attributes
+        if shown.owner == captured.owner { shown.owner = owner.user }
+        if shown.group == captured.group { shown.group = owner.group }
+        return shown
     }
 
     func entry(_ name: Name, in parent: InodeNumber) throws(Errno) -> InodeNumber? {

@@ -22,7 +22,7 @@ extension OverlayFileSystem {
     package func setAttributes(
         _ changes: AttributeChanges, of node: NodeID, handle: FileHandle?, _ request: Request
     ) throws(Errno) -> Node {
-        try change(changes.size == nil ? .setattr : .truncate, node) { node throws(Errno) in
+        let changed = try change(changes.size == nil ? .setattr : .truncate, node) { node throws(Errno) in
             let now = SystemClock.now()
             var attributes = node.attributes
             var operations: [Operation] = []
@@ -46,9 +46,9 @@ extension OverlayFileSystem {
             }
             attributes.changed = now
             operations.append(.attributes(node.inode, attributes, isBorn: false))
-            let reply = Node(id: node.inode.rawValue, inode: node.inode, attributes: attributes, blocks: (attributes.size &+ 511) / 512)
-            return (reply, operations)
+            return (attributes, operations)
         }
+        return try reply(InodeNumber(node), changed)
     }
 
     /// As write(2) by someone without CAP_FSETID does it: set-group-id stays where the group may not execute, and it means something else.

@@ -57,6 +57,7 @@ extension OverlayFileSystem {
     ) throws(Errno) -> Node {
         let directory = try node(InodeNumber(parent))
         let below = try below(name, in: directory)
+        let inherited = try reply(directory.inode, try currentAttributes(of: directory.inode)).attributes.group
         let made = try change(verb, [directory]) { state throws(Errno) in
             guard directory.attributes.isDirectory else { throw Errno(ENOTDIR) }
             // A removed directory that is still open takes nothing new.
@@ -69,7 +70,7 @@ extension OverlayFileSystem {
             let isDirectory = mode & 0o170000 == 0o040000
             let attributes = Attributes(
                 mode: inherits && isDirectory ? mode | 0o2000 : mode, links: isDirectory ? 2 : 1, owner: request.user,
-                group: inherits ? directory.attributes.group : request.group,
+                group: inherits ? inherited : request.group,
                 size: isDirectory ? 4096 : UInt64(target?.count ?? 0), device: device, modified: now, changed: now)
             let node = OverlayNode(state.next, attributes, isInView: false)
             state.next = InodeNumber(node.inode.rawValue + 1)
@@ -83,7 +84,7 @@ extension OverlayFileSystem {
             state.held[node.inode] = (1, OverlayTree.Place(parent: directory.inode, name: name))
             return (node, operations, node)
         }
-        return made.lock.withLock { _ in made.description }
+        return try reply(made.inode, made.lock.withLock { _ in made.attributes })
     }
 
     package func makeNode(_ name: Name, in parent: NodeID, mode: UInt32, device: UInt64, _ request: Request) throws(Errno) -> Node {
@@ -122,7 +123,7 @@ extension OverlayFileSystem {
             attributes.links += 1
             attributes.changed = now
             return (
-                Node(id: node.inode.rawValue, inode: node.inode, attributes: attributes, blocks: (attributes.size &+ 511) / 512),
+                attributes,
                 [
                     .entry(parent: directory.inode, name: name, target: node.inode), .attributes(node.inode, attributes, isBorn: false),
                     .attributes(directory.inode, Self.touched(directory, now), isBorn: false),
@@ -130,7 +131,7 @@ extension OverlayFileSystem {
             )
         }
         tree.hold(node.inode, at: OverlayTree.Place(parent: directory.inode, name: name))
-        return linked
+        return try reply(node.inode, linked)
     }
 
     // MARK: Removing

@@ -42,10 +42,11 @@ package final class OverlayFileSystem: AsofFileSystem {
         return found
     }
 
-    private func reply(_ inode: InodeNumber) throws(Errno) -> Node {
-        if let node = tree.node(inode) { return node.lock.withLock { _ in node.description } }
-        let attributes = try currentAttributes(of: inode)
-        return Node(id: inode.rawValue, inode: inode, attributes: attributes, blocks: (attributes.size &+ 511) / 512)
+    private func reply(_ inode: InodeNumber) throws(Errno) -> Node { try reply(inode, try currentAttributes(of: inode)) }
+
+    /// To be called with no node locked: the view may be asked.
+    func reply(_ inode: InodeNumber, _ attributes: Attributes) throws(Errno) -> Node {
+        Node(id: inode.rawValue, inode: inode, attributes: try base.shown(attributes, of: inode), blocks: (attributes.size &+ 511) / 512)
     }
 
     /// The node of a file or directory that is about to change, made with all names on the way to it where the overlay lacks it: so what

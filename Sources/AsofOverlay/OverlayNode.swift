@@ -36,9 +36,6 @@ final class OverlayNode: @unchecked Sendable {
     /// No name leads here any more.
     var isGone: Bool { attributes.links == 0 }
 
-    /// As a reply shows it.
-    var description: Node { Node(id: inode.rawValue, inode: inode, attributes: attributes, blocks: (attributes.size &+ 511) / 512) }
-
     /// The state after `operation`, which is about this node. Returns by how many bytes of its own the node grew.
     @discardableResult
     func apply(_ operation: Operation) -> Int64 {

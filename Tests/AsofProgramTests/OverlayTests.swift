@@ -45,6 +45,29 @@ struct OverlayTests {
         #expect(try fixture.run("umount", "mnt").code == 0)
     }
 
+    /// Whom everything belongs to in a mount is the mount's own matter: another one may show it in another way, and a promotion restores.
+    @Test func `owners of a mount are not kept in its overlay`() throws {
+        let fixture = try ProgramFixture()
+        try fixture.capture("a", "b", "given")
+        try mounted(fixture, "--rw", "--overlay", "o", "--owner", "77:88")
+        func owners(_ folder: String) throws -> [String] {
+            try ["", "a", "b", "given", "new"].map { name in
+                let attributes = try SystemCall.status(fixture.folder.path("\(folder)/\(name)"), following: false).attributes
+                return "\(attributes.owner):\(attributes.group)"
+            }
+        }
+        try fixture.folder.write("mnt/a", [1])
+        try fixture.folder.write("mnt/new", [2])
+        try #require(chown(fixture.folder.path("mnt/given"), 5, 6) == 0)
+        #expect(try owners("mnt") == ["77:88", "77:88", "77:88", "5:6", "0:0"])
+        #expect(try fixture.run("umount", "mnt").code == 0)
+        try mounted(fixture, "--rw", "--overlay", "o")
+        #expect(try owners("mnt") == ["0:0", "0:0", "0:0", "5:6", "0:0"])
+        #expect(try fixture.run("promote", "mnt", "--to", "promoted", "--finalize").code == 0)
+        #expect(try owners("promoted") == ["0:0", "0:0", "0:0", "5:6", "0:0"])
+        #expect(try fixture.run("umount", "mnt").code == 0)
+    }
+
     @Test func `what is asked for wrongly is refused with a reason`() throws {
         let fixture = try ProgramFixture()
         try fixture.capture("a")
