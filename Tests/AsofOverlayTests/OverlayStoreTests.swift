@@ -73,6 +73,37 @@ struct OverlayStoreTests {
         try later.stop()
     }
 
+    /// A disk that turns a bit is no power cut: what was durable behind it is not forgotten.
+    @Test(arguments: [0, 100, 4000])
+    func `a journal that was damaged is refused, and nothing in it is touched`(_ into: Int) throws {
+        let fixture = try OverlayFixture()
+        let overlay = try fixture.overlay("overlay")
+        for number in 0..<5 {
+            let (node, _) = try overlay.create(try #require(Name("q\(number)")), in: 1, mode: 0o644, flags: 0, request)
+            try write(overlay, node.id, at: 0, [UInt8](repeating: UInt8(number + 1), count: 10_000))
+            try overlay.synchronize(node.id, handle: 0, dataOnly: false)
+        }
+        try copy(fixture, "overlay", to: "whole")
+        try copy(fixture, "overlay", to: "damaged")
+        let path = try #require(try fixture.folder.names(in: "damaged/journal").first { $0.hasPrefix("journal-") }.map { "damaged/journal/\($0)" })
+        var bytes = try fixture.folder.read(path)
+        // In the write of q1: in its header, and in its bytes.
+        let start = try #require((64..<bytes.count).first { bytes[$0..<$0 + 100].allSatisfy { $0 == 2 } }) - 24
+        bytes[start + into] ^= 4
+        try fixture.folder.write(path, bytes)
+        do {
+            _ = try fixture.overlay("damaged")
+            Issue.record("it was opened")
+        } catch let error as AsofError {
+            #expect(error.code == .damaged && error.message.contains("is damaged at byte"), "\(error)")
+        }
+        #expect(try fixture.folder.read(path) == bytes)
+        let whole = try fixture.overlay("whole")
+        #expect(try whole.lookup(try #require(Name("q4")), in: 1, request).attributes.size == 10_000)
+        try whole.stop()
+        try overlay.stop()
+    }
+
     /// Of names that come and go all day nothing is kept, in this life or after a crash.
     @Test func `names that were made and removed leave nothing`() throws {
         let fixture = try OverlayFixture()

@@ -29,6 +29,12 @@ package final class ChangeJournal: Sendable {
             throw AsofError(error, "cannot open the journal in \(folder)")
         }
         let recovered = try RecoveredJournal(folder: folder, sealed: checkpoint, anchor: anchor.unmanaged)
+        // Nothing else has what stands there: to go on would be to forget it.
+        guard !recovered.lacksDurable else {
+            throw AsofError(
+                .damaged, "the journal in \(folder) is damaged at byte \(recovered.end % UInt64(JournalFile.length)) of \(JournalFile.name(recovered.end / UInt64(JournalFile.length))): what was made durable behind that cannot be read",
+                hint: "put the folder back from a copy of it; mv \(folder) elsewhere gives up everything that was changed since the newest checkpoint")
+        }
         // What is done again overwrites what the checkpoint has: a power cut from here on must not lose why.
         do throws(Errno) {
             for file in recovered.files { try file.descriptor.withRaw { raw throws(Errno) in try SystemCall.syncData(raw) } }

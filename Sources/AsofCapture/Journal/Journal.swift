@@ -27,6 +27,8 @@ final class Journal: Sendable {
         var unfilled: Set<Position> = []
         /// A file's name in the folder is new since the folder was made durable.
         var hasNewName = true
+        /// What the newest pass promised, until a record says so: the next one that is written anyway, or a log at rest would never rest.
+        var promise: Position?
         /// Kept for commits and aborts, which must not fail: what they speak of is done.
         var emergency: JournalFile?
         /// Intents whose outcome is not yet sealed, by file: such a file must stay.
@@ -230,6 +232,7 @@ final class Journal: Sendable {
 
     /// Makes sure that `length` bytes fit in the current file. `isUrgent`: even where the disk is full.
     private func reserve(_ length: Int, _ order: inout Order, isUrgent: Bool = false) throws(AsofError) {
+        notePromise(&order)
         let padded = JournalRecord.padded(length)
         // 16 bytes stay free behind every record: the place of the header that is not there yet.
         guard JournalFile.length - order.offset < padded + JournalRecord.headerLength else { return }
@@ -252,6 +255,16 @@ final class Journal: Sendable {
         order.files.append(next)
         order.file = next
         order.offset = JournalFile.headerLength
+    }
+
+    /// Where there is no room the next pass says it.
+    private func notePromise(_ order: inout Order) {
+        let length = JournalRecord.headerLength + 8
+        guard let promise = order.promise, JournalFile.length - order.offset >= JournalRecord.padded(length) + JournalRecord.headerLength else { return }
+        var writer = ByteWriter(reserving: 8)
+        writer.fixed64(promise)
+        order.promise = nil
+        append(.promise, writer.bytes, &order)
     }
 
     private func append(_ kind: JournalRecord.Kind, _ body: [UInt8], _ order: inout Order) {
@@ -310,6 +323,7 @@ final class Journal: Sendable {
             CrashPoint.reach("journal.sync.after")
             newestSynchronized.store(changed.last?.sequence ?? 0, ordering: .relaxed)
             synced = now
+            order.withLock { $0.promise = now }
             synchronized.store(now, ordering: .releasing)
         }
     }

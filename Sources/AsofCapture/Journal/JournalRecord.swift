@@ -23,6 +23,8 @@ enum JournalRecord {
         case end = 4
         /// A copy of bytes that the transaction of the intent named here refers to in a file: they are about to go there.
         case kept = 5
+        /// Everything before the position named here was made durable: where less than that is found, it was not a power cut that took it.
+        case promise = 6
     }
 
     static func padded(_ length: Int) -> Int { (length + 7) & ~7 }

@@ -13,6 +13,10 @@ struct RecoveredJournal {
     private(set) var last: (lsn: LSN, time: Instant)?
     /// Where the log ends: what the files hold behind this never counted, or does not count any more.
     private(set) var end: Journal.Position = 0
+    /// Up to where the last life said that it was durable, as far as that can still be read.
+    private var promised: Journal.Position = 0
+    /// The log ends before what was durable once: a disk lost it, or somebody changed it. A power cut takes nothing of that.
+    var lacksDurable: Bool { end < promised }
     /// Inodes of intents that have neither commit nor abort: their files must be compared with the log.
     private(set) var openInodes: Set<InodeNumber> = []
     /// Payload that whole transactions refer to, by their intents.
@@ -48,13 +52,24 @@ struct RecoveredJournal {
                 throw AsofError(error, "cannot read the journal file \(folder)/\(JournalFile.name(sequence))")
             }
         }
-        // Copies stand behind the transactions that need them.
-        for case let (_, file?) in found { collectCopies(file) }
+        // Copies stand behind the transactions that need them, and promises behind what they speak of.
+        for case let (_, file?) in found { collect(file) }
         files = found.compactMap(\.file)
         for file in files {
             guard try walk(file, sealed: sealed, anchor: anchor, expected: &expected, intents: &intents) else { break }
         }
         for inodes in intents.values { openInodes.formUnion(inodes) }
+        // Behind a header that cannot be read the others are found by looking at each place.
+        if let file = files.first(where: { $0.sequence == end / UInt64(JournalFile.length) }) {
+            for offset in stride(from: Int(end % UInt64(JournalFile.length)), to: JournalFile.length, by: 8) { notePromise(file, offset) }
+        }
+    }
+
+    private mutating func notePromise(_ file: JournalFile, _ offset: Int) {
+        guard let header = JournalRecord.header(file.base, offset: offset, limit: JournalFile.length, sequence: file.sequence), header.kind == .promise,
+            header.length == JournalRecord.headerLength + 8, JournalRecord.isComplete(file.base, offset: offset, length: header.length, sequence: file.sequence)
+        else { return }
+        promised = max(promised, UInt64(littleEndian: (file.base + offset + JournalRecord.headerLength).loadUnaligned(as: UInt64.self)))
     }
 
     /// Reads one file's records up to `end`; false when a transaction is missing or torn, so that nothing behind it counts.
@@ -72,7 +87,7 @@ struct RecoveredJournal {
             case .end:
                 end = (file.sequence + 1) * UInt64(JournalFile.length)
                 return true
-            case .kept: break
+            case .kept, .promise: break
             case .intent:
                 // An intent that is not complete did not come to touching the directory.
                 if isComplete, let intent = try? JournalCodec.decodeIntent(body) { intents[position] = intent.inodes }
@@ -104,7 +119,7 @@ struct RecoveredJournal {
         return true
     }
 
-    private mutating func collectCopies(_ file: JournalFile) {
+    private mutating func collect(_ file: JournalFile) {
         var offset = JournalFile.headerLength
         while let header = JournalRecord.header(file.base, offset: offset, limit: JournalFile.length, sequence: file.sequence), header.kind != .end {
             if header.kind == .kept, header.length > JournalRecord.headerLength + JournalCodec.keptStart,
@@ -113,6 +128,7 @@ struct RecoveredJournal {
                 let intent = (file.base + offset + JournalRecord.headerLength).loadUnaligned(as: UInt64.self)
                 kept[intent] = file.sequence * UInt64(JournalFile.length) + UInt64(offset)
             }
+            notePromise(file, offset)
             offset += JournalRecord.padded(header.length)
         }
     }
