@@ -149,6 +149,21 @@ package final class View: Sendable {
         return numbers.sorted()
     }
 
+    /// True: nothing is stored for any byte of the range, so that it reads as zero. `size` is the file's.
+    package func isHole(_ range: Range<UInt64>, of inode: InodeNumber, size: UInt64) throws(AsofError) -> Bool {
+        let range = range.clamped(to: 0..<size)
+        guard !range.isEmpty else { return true }
+        let (first, last) = (Chunk.index(of: range.lowerBound), Chunk.index(of: range.upperBound - 1))
+        // Of a few chunks each is asked for; of many the ones that there are.
+        let chunks = last - first < 64 ? Array(first...last) : try chunks(of: inode).filter { $0 >= first && $0 <= last }
+        for chunk in chunks {
+            for extent in try extents(of: inode, chunk: chunk, size: size) where !extent.isZero && extent.start < range.upperBound && extent.end > range.lowerBound {
+                return false
+            }
+        }
+        return true
+    }
+
     private func fill(
         _ buffer: UnsafeMutableRawBufferPointer, from map: ExtentMap, _ range: Range<UInt64>, base: UInt64
     ) throws(AsofError) {

@@ -30,6 +30,29 @@ extension ProgramTests {
 
         private func mounted(_ name: String) -> String { fixture.folder.path("mnt/\(name)") }
 
+        @Test func `has a hole once, and again when it is another`() throws {
+            let path = fixture.folder.path("data/sparse")
+            let file = try SystemCall.open(path, O_WRONLY | O_CREAT, mode: 0o600)
+            try SystemCall.writeFully(file.raw, at: 0, [UInt8](repeating: 1, count: 100_000))
+            try SystemCall.truncate(file.raw, to: 100 << 20)
+            func captured() throws -> Int {
+                let outcome = try fixture.run("follow", "--once", "--no-stop", "data")
+                #expect(outcome.code == 0, "\(outcome)")
+                return try log().count
+            }
+            let first = try captured()
+            #expect(try captured() == first)
+            #expect(try fixture.run("window").output.contains("gaps      none"))
+            // FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE
+            try SystemCall.allocate(file.raw, mode: 3, offset: 8192, length: 8192)
+            let second = try captured()
+            #expect(second > first)
+            #expect(try captured() == second)
+            #expect(try fixture.run("mount", "-q", "--at", "latest", "mnt").code == 0)
+            #expect(try fixture.folder.read("mnt/sparse") == fixture.folder.read("data/sparse"))
+            #expect(try fixture.run("umount", "mnt").code == 0)
+        }
+
         @Test func `names both sides of renames and links, and finds a path however it is written`() throws {
             for name in ["a", "d"] { try fixture.folder.write("data/\(name)", [1]) }
             let capture = try fixture.start("record", "data", "mnt")

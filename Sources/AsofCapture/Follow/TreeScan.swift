@@ -250,7 +250,7 @@ final class TreeScan: Sendable {
             guard !state.withLock({ $0.isCancelled }) else { break }
             if let end = Examination.hole(readable, at: offset, upTo: size) {
                 // What the log does not know reads as zero.
-                if let old, old.size > offset {
+                if let known, let old, try !known.isHole(offset..<end, of: number, size: old.size) {
                     var zero: [Operation] = [.zero(number, offset: offset, length: end - offset)]
                     try log(&void, number)
                     try log(&zero, number)
