@@ -104,6 +104,28 @@ extension ProgramTests {
             try capture.stop()
         }
 
+        /// Acknowledged is acknowledged: a capture that was killed has it in its spool, which nobody would open again.
+        @Test func `what waits in the spool of a timeline that is left is archived`() throws {
+            try fixture.capture("a")
+            let capture = try fixture.start("follow", "--no-stop", "--tick", "100ms", "--interval", "1h", "data")
+            #expect(try fixture.run("backup", "create").code == 0)
+            try write("data/a", "acknowledged")
+            let before = try fixture.run("status").lines.first { $0.hasPrefix("archived") }.map(String.init)
+            #expect(eventually {
+                guard let lines = try? fixture.run("status").lines, let captured = lines.first(where: { $0.hasPrefix("captured") }), let before else { return false }
+                return captured.split(separator: " ").dropFirst().first.map { !before.contains("\($0),") } ?? false
+            })
+            try capture.child.kill(SIGKILL)
+            try capture.child.wait()
+            let restored = try fixture.run("restore", "--at", "latest", "--in-place", "data")
+            #expect(restored.code == 0, "\(restored)")
+            #expect(try read("data/a") == "a")
+            let child = try follow("data")
+            #expect(child.error.contains("timeline main: bringing transactions up to"), "\(child)")
+            #expect(try mounted("a") == "acknowledged")
+            #expect(try mounted("a", timeline: "main-2") == "a")
+        }
+
         /// Until when the timeline's window goes.
         private func window(of timeline: String) throws -> String? {
             try fixture.run("window", "--timeline", timeline).lines.first { $0.hasPrefix("to ") }?.split(separator: " ").dropFirst().first.map(String.init)

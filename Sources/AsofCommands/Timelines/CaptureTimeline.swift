@@ -1,3 +1,4 @@
+internal import AsofCapture
 internal import AsofCommandLine
 internal import AsofCore
 internal import AsofFrame
@@ -77,6 +78,7 @@ struct CaptureTimeline {
             try own(origin, in: session.timeline, CutPoint(lsn: LSN(origin.lsn), time: try time(origin)))
             return session
         case .branches(let parent, let head, let origin, let name):
+            archiveWhatWaits(on: parent)
             // A child of which the directory does not know would be made again by each start.
             try origin.write(to: directory)
             let cut = try parent.cut(LSN(origin.lsn), head: head, reader: ObjectReader(repository: session.repository))
@@ -93,6 +95,20 @@ struct CaptureTimeline {
             }
             return session.on(child)
         }
+    }
+
+    /// What the parent's last capture acknowledged and had not archived yet: nobody opens its spool again.
+    private func archiveWhatWaits(on parent: Timeline) {
+        do throws(AsofError) {
+            guard let last = try session.on(parent).lastCapture() else { return }
+            do throws(AsofError) {
+                _ = try LeftInSpool.archive(Spool(folder: last.spool), of: parent, backing: directory) { Console.note("timeline \(parent.name): \($0)") }
+            } catch {
+                // It is being captured elsewhere, and that capture archives it.
+                guard error.code != .locked else { return }
+                throw error.during("the spool \(last.spool) of timeline \(parent.name)")
+            }
+        } catch { Console.note("what may wait there stays there, and is not in the repository: \(error.description)") }
     }
 
     private func own(_ origin: DirectoryOrigin, in timeline: Timeline, _ point: CutPoint) throws(AsofError) {
