@@ -1,17 +1,36 @@
 internal import AsofCore
 internal import AsofStore
+internal import AsofSystem
 internal import AsofView
 
 /// Folders that must not lie in each other: what is captured must not hold what the capture writes.
 enum FolderLayout {
     static func isInside(_ path: String, _ folder: String) -> Bool { folder == "/" || path == folder || path.hasPrefix(folder + "/") }
 
+    /// The same by what the folders are, and not by their names: a bind mount gives a folder another one.
+    static func isAbove(_ folder: String, _ path: String) -> Bool {
+        guard let wanted = try? SystemCall.status(folder) else { return false }
+        var above = path
+        while above.count > 1 {
+            if let status = try? SystemCall.status(above), (status.device, status.inode) == (wanted.device, wanted.inode) { return true }
+            above = RestoreFolder.parent(of: above)
+        }
+        return false
+    }
+
     /// Throws while a restore in place of a directory that is to be captured is not finished: what stands there may be no state at all.
     static func requireNoRestore(in directory: String) throws(AsofError) {
         guard let path = RestoreSite(directory, isInPlace: true).begun().first else { return }
+        let state = try RestoreFolder.state(at: path)
+        let command = state.map { "asof restore --timeline \($0.timeline) --at \($0.asked) --in-place \(ShellWord.quoted(directory))" } ?? "asof restore --in-place"
+        guard state?.swap == nil else {
+            throw AsofError(
+                .failure, "a restore in place of \(directory) is not finished, and it is neither the old state nor the new one: the rest of both is in \(path)",
+                hint: "finish it: \(command)")
+        }
         throw AsofError(
             .failure, "a restore in place of \(directory) is not finished: \(path)",
-            hint: "give the `asof restore --in-place` command again that began it; while it has not come to the exchange, removing that folder gives it up")
+            hint: "finish it: \(command); or give it up, since nothing was exchanged yet: rm -r \(ShellWord.quoted(path))")
     }
 
     /// Throws where spool, state or repository lie in one of `folders`.

@@ -136,10 +136,15 @@ extension ProgramTests {
             for capture in [["follow", "--once", "--no-stop", "data"], ["record", "data", "mnt"]] {
                 let refused = capture.count == 3 ? try fixture.run("record", "data", "mnt") : try fixture.run("follow", "--once", "--no-stop", "data")
                 #expect(refused.code == 1 && refused.error.contains("not finished"), "\(refused)")
+                #expect(refused.error.contains("--timeline main --at \(instant) --in-place"), "\(refused)")
+                // The rest of both states lies in that folder once the exchange has begun.
+                #expect(refused.error.contains("rm -r") != refused.error.contains("neither the old state nor the new one"), "\(refused)")
             }
             #expect(try fixture.run("restore", "--discard-old", "data").code == 1)
             let other = try inPlace()
             #expect(other.code == 1 && other.error.contains("finish that one"), "\(other)")
+            // What holds the state is named with its timeline: the same LSN is another state in another one.
+            #expect(other.error.contains("--timeline main --at \(instant)"), "\(other)")
             let again = try fixture.crash("restore.swap.entered", "restore", "--at", instant, "--in-place", "data")
             #expect(again.code == 128 + SIGKILL, "\(again)")
             // Somebody who did not heed it.

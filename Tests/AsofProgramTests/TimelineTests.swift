@@ -82,9 +82,9 @@ extension ProgramTests {
             // Captured elsewhere is not known here, and nothing newer is nothing to tell.
             #expect(try !fixture.run("window").error.contains("main-2"))
             _ = try follow("out")
-            for command in [["window"], ["status"], ["log"], ["mount", "-n", "--at", "latest", "mnt"], ["restore", "-n", "--at", "latest", "--to", "other"]] {
+            for command in [["window"], ["status"], ["log"], ["backup", "list"], ["clone", "-n", "--at", "latest", "--timeline", "new"], ["mount", "-n", "--at", "latest", "mnt"], ["restore", "-n", "--at", "latest", "--to", "other"]] {
                 let told = try fixture.run(command)
-                #expect(told.code == 0 && told.error.contains(hint) && told.error.contains("--timeline main-2"), "\(told)")
+                #expect(told.code == 0 && told.error.contains(hint) && told.error.contains(command[0] == "clone" ? "--from main-2" : "--timeline main-2"), "\(told)")
             }
             // Also where the command fails because of it.
             let later = try fixture.run("mount", "-n", "--at", try #require(try window(of: "main-2")), "mnt")
@@ -96,6 +96,9 @@ extension ProgramTests {
             }
             fixture.variables = ["ASOF_TIMELINE=main-2"]
             let window = try fixture.run("window")
+            // Where the line is given the variable may not be set, and an LSN means another state there.
+            let plan = try fixture.run("restore", "--at", "latest", "--to", "other", "--validate")
+            #expect(plan.code == 0 && plan.lines.last?.contains("--timeline main-2") == true, "\(plan)")
             #expect(window.output.contains("leaves    main at") && !window.error.contains("goes on"), "\(window)")
             fixture.variables = []
             // A history that is captured now has not ended.

@@ -18,7 +18,7 @@ enum CloneCommand {
             .value(
                 "at", "WHEN", .time, aliases: [Option.Alias("time"), Option.Alias("lsn", prefix: "lsn:", placeholder: "N")],
                 help: "The state to begin with; `--lsn 120` is `--at lsn:120`."),
-            .value("from", "NAME", default: .value("main"), help: "The timeline that it leaves."),
+            .value("from", "NAME", default: .value("main"), environment: "ASOF_TIMELINE", help: "The timeline that it leaves."),
         ],
         examples: [
             Example("asof clone --at -10m --timeline try", "A history to experiment in."),

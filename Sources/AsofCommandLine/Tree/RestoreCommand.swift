@@ -41,7 +41,7 @@ enum RestoreCommand {
                     "in-place", "DIR", .directory, excludes: ["to", "discard-old"],
                     help: "The folder whose contents are replaced; what was there is kept in it."),
                 .value(
-                    "discard-old", "DIR", .directory, excludes: ["to", "in-place", "at"],
+                    "discard-old", "DIR", .directory, excludes: ["to", "in-place", "at", "validate"],
                     help: "Restore nothing: remove what restores in place kept in DIR of what was there before."),
                 .flag("validate", help: "Only check that it can be done, and say what it takes."),
                 .value("jobs", "N", .count(1...256), default: .described("four for each processor, at most 16"), help: "How many threads read and write."),

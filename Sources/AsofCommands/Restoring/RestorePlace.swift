@@ -36,7 +36,7 @@ enum RestorePlace {
         if case .directory(let path) = try Session.location(invocation) { places.append(("the repository", path)) }
         for (what, place) in places {
             let real = (try? SystemCall.realPath(place)) ?? place
-            if FolderLayout.isInside(target, real) { throw AsofError(.usage, "\(target) lies in \(what) \(place)", hint: "restore into a folder elsewhere") }
+            if FolderLayout.isInside(target, real) || FolderLayout.isAbove(real, target) { throw AsofError(.usage, "\(target) lies in \(what) \(place)", hint: "restore into a folder elsewhere") }
             if site.isInPlace, FolderLayout.isInside(real, target) {
                 throw AsofError(.usage, "\(what) \(place) lies in \(target), and would be moved away with what is there", hint: "restore into a new folder by --to")
             }

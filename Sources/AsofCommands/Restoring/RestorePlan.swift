@@ -47,22 +47,31 @@ struct RestorePlan {
         }
         begun = known?.state
         guard let known else {
-            hasEnded = site.ended().contains(site.endedPath(repository: repository, lsn: cut.lsn)) && (try? SystemCall.status(site.target)) != nil
+            hasEnded = site.ended().contains(site.endedPath(repository: repository, lsn: cut.lsn)) && Self.isWhatWasRestored(site.target, cut.lsn)
             if !site.isInPlace, !hasEnded { try RestorePlace.requireFree(site.target) }
             return
         }
         hasEnded = false
         guard known.state.repository == repository, known.state.timeline == session.timeline.name, known.state.lsn == cut.lsn.rawValue else {
+            try RestoreFolder.requireNobody(in: known.path)
             let other = known.state.repository == repository ? "" : " of another repository"
+            let way = "--timeline \(known.state.timeline) --at \(known.state.asked)"
             throw AsofError(
-                .failure, "\(known.path) holds an interrupted restore of lsn:\(known.state.lsn) on timeline \(known.state.timeline)\(other), not of lsn:\(cut.lsn)",
+                .failure, "\(known.path) holds an interrupted restore of lsn:\(known.state.lsn) on timeline \(known.state.timeline)\(other), not of lsn:\(cut.lsn) on timeline \(session.timeline.name)",
                 hint: known.state.swap == nil
-                    ? "go on with that one by --at \(known.state.asked), or remove the folder (rm -r \(ShellWord.quoted(known.path))) and begin this one"
-                    : "finish that one by --at \(known.state.asked): until then \(site.target) is neither the old state nor the new one")
+                    ? "go on with that one by \(way), or remove the folder (rm -r \(ShellWord.quoted(known.path))) and begin this one"
+                    : "finish that one by \(way): until then \(site.target) is neither the old state nor the new one")
         }
         guard !site.isInPlace else { return }
         let target = site.target
         if !known.state.isWhole || (try? SystemCall.status("\(known.path)/tree")) != nil { try RestorePlace.requireFree(target) }
+    }
+
+    /// Not an empty folder that somebody made there since.
+    private static func isWhatWasRestored(_ target: String, _ lsn: LSN) -> Bool {
+        if let origin = try? DirectoryOrigin.read(target) { return origin.lsn == lsn.rawValue }
+        guard let reader = try? DirectoryReader(target) else { return false }
+        return (try? reader.next()) != nil
     }
 
     private static func site(_ invocation: Invocation) throws(AsofError) -> RestoreSite {

@@ -82,9 +82,11 @@ enum RestoreValidation {
     /// The command that does it, for the very state that was looked at.
     private static func command(_ plan: RestorePlan, _ invocation: Invocation) -> String {
         var words = ["asof", "restore", "--at", plan.begun?.asked ?? "lsn:\(plan.cut.lsn)", plan.site.isInPlace ? "--in-place" : "--to", plan.target]
-        for name in ["repo", "timeline", "key-file", "key-env", "state-dir", "jobs", "limit"] where invocation.origin(of: name) == .commandLine {
+        for name in ["repo", "key-file", "key-env", "state-dir", "jobs", "limit"] where invocation.origin(of: name) == .commandLine {
             if let value = invocation.value(name) { words += ["--\(name)", value] }
         }
+        // An LSN means another state in another timeline, and the variable that named this one may not be set where the line is given.
+        if invocation.origin(of: "timeline") != .fallback { words += ["--timeline", plan.session.timeline.name] }
         return words.map(ShellWord.quoted).joined(separator: " ")
     }
 }

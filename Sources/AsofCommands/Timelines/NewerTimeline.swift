@@ -9,45 +9,51 @@ internal import AsofSystem
 /// the directory is captured in a child, and who names no timeline would look at a history that has ended.
 enum NewerTimeline {
     /// Commands that read a timeline without being told which.
-    private static let readers: Set<[String]> = [["mount"], ["start"], ["restore"], ["backup", "restore"], ["log"], ["window"], ["status"]]
+    private static let readers: Set<[String]> = [
+        ["mount"], ["start"], ["restore"], ["backup", "restore"], ["backup", "create"], ["backup", "list"], ["log"], ["window"], ["status"], ["clone"],
+    ]
     /// Captures of other timelines on this host that are looked at.
     private static let most = 16
 
     /// Says so, for people. Says nothing where it cannot be told: that is the command's own part.
     static func note(_ invocation: Invocation) {
-        guard readers.contains(invocation.path), invocation.origin(of: "timeline") == .fallback, !invocation.flag("quiet"), !invocation.flag("json") else { return }
+        guard readers.contains(invocation.path), invocation.origin(of: option(invocation)) == .fallback, !invocation.flag("quiet"), !invocation.flag("json") else { return }
         guard let note = try? text(invocation) else { return }
         Console.note(note)
     }
+
+    /// Which option names the timeline that is read.
+    private static func option(_ invocation: Invocation) -> String { invocation.path == ["clone"] ? "from" : "timeline" }
 
     /// Nil: there is none, or what is asked for lies before the point where it leaves.
     private static func text(_ invocation: Invocation) throws(AsofError) -> String? {
         // Asks this host, not the repository: listing one can take long.
         let (place, stateFolder) = (try Session.location(invocation).description, Session.stateFolder(invocation))
-        let own = try invocation.required("timeline")
+        let own = try invocation.required(option(invocation))
         let others = LastCapture.timelines(stateFolder: stateFolder, repository: place).filter { $0 != own }
         guard !others.isEmpty else { return nil }
         let session = try Session(invocation)
-        guard let head = try session.timeline.loadHead(), head.holder?.isKnownDead ?? true else { return nil }
+        let timeline = try session.repository.timeline(own)
+        guard let head = try timeline.loadHead(), head.holder?.isKnownDead ?? true else { return nil }
         var newest: (name: String, leaves: CutPoint, until: Instant)?
         for name in others.prefix(most) {
-            guard let found = try? leaves(name, session), found.until > max(head.capturedUntil, newest?.until ?? head.capturedUntil) else { continue }
+            guard let found = try? leaves(name, timeline), found.until > max(head.capturedUntil, newest?.until ?? head.capturedUntil) else { continue }
             newest = (name, found.leaves, found.until)
         }
         guard let newest, try isBehind(newest.leaves, invocation) else { return nil }
         return """
             timeline \(own) is not captured now; \(newest.name), which leaves it at lsn:\(newest.leaves.lsn) (\(newest.leaves.time)), \
-            goes on until \(newest.until): `asof --timeline \(newest.name)` shows that
+            goes on until \(newest.until): --\(option(invocation)) \(newest.name) is that one
             """
     }
 
-    /// Where a timeline leaves the session's, and how far it goes; nil: it does not go on from it.
-    private static func leaves(_ name: String, _ session: Session) throws(AsofError) -> (leaves: CutPoint, until: Instant)? {
-        let timeline = try session.repository.timeline(name)
+    /// Where a timeline leaves `own`, and how far it goes; nil: it does not go on from it.
+    private static func leaves(_ name: String, _ own: Timeline) throws(AsofError) -> (leaves: CutPoint, until: Instant)? {
+        let timeline = try own.repository.timeline(name)
         guard let head = try timeline.loadHead() else { return nil }
         var lineage = Lineage(timeline, head: head)
         while let generation = try lineage.next() {
-            guard let parent = generation.head.parent, parent.timeline == session.timeline.name else { continue }
+            guard let parent = generation.head.parent, parent.timeline == own.name else { continue }
             return (CutPoint(lsn: parent.lsn, time: parent.time), head.capturedUntil)
         }
         return nil
@@ -55,7 +61,7 @@ enum NewerTimeline {
 
     /// What is asked for may lie behind that point.
     private static func isBehind(_ point: CutPoint, _ invocation: Invocation) throws(AsofError) -> Bool {
-        guard ["mount", "start", "restore"].contains(invocation.path.last), let when = try invocation.when("at") else { return true }
+        guard ["mount", "start", "restore", "clone"].contains(invocation.path.last), let when = try invocation.when("at") else { return true }
         return switch when.resolve(now: SystemClock.now()) {
         case .latest: true
         case .instant(let instant): instant > point.time

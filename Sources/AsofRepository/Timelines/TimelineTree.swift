@@ -26,7 +26,11 @@ package struct TimelineTree: Sendable {
             let parts = object.name.split(separator: "/")
             guard parts.count >= 3, heads[String(parts[1])] == nil, ObjectName.isTimeline(String(parts[1])) else { continue }
             let timeline = try repository.timeline(String(parts[1]))
-            do throws(AsofError) { heads[timeline.name] = .success(try timeline.head()) } catch {
+            do throws(AsofError) {
+                // Something strange lies there, and no timeline.
+                guard let head = try timeline.loadHead() else { continue }
+                heads[timeline.name] = .success(head)
+            } catch {
                 guard error.code == .damaged || error.code == .failure else { throw error }
                 heads[timeline.name] = .failure(error)
             }

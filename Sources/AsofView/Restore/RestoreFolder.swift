@@ -48,6 +48,12 @@ package final class RestoreFolder: Sendable {
 
     static func isBusy(_ path: String) -> AsofError { AsofError(.locked, "another restore works in \(path) now", hint: "wait for its end") }
 
+    /// Throws `.locked` while a restore works in the folder.
+    package static func requireNobody(in path: String) throws(AsofError) {
+        guard let folder = try? SystemCall.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), (try? SystemCall.tryLock(folder.raw)) == false else { return }
+        throw isBusy(path)
+    }
+
     static func hasState(at path: String) -> Bool { (try? SystemCall.status("\(path)/\(RestoreState.fileName)", following: false)) != nil }
 
     /// Where a mount is promoted to `target`: no restore, which knows nothing of what was changed there, goes on with it.

@@ -128,12 +128,21 @@ final class RestoredTree {
         do throws(Errno) {
             let handle = try handle(number)
             // A handle for searching alone takes no attributes.
-            folder = try SystemCall.open(at: handle.unmanaged, ".", O_RDONLY | O_DIRECTORY)
+            folder = try Self.openAll(handle.unmanaged)
             withExtendedLifetime(handle) {}
         } catch {
             throw AsofError(error, "cannot restore the folder \(folders.path(ofFolder: number))")
         }
         try dress(folder.raw, inode, attributes) { self.folders.path(ofFolder: number) }
+    }
+
+    /// Also where an interrupted run has given the folder its mode already, which may shut out its own owner.
+    private static func openAll(_ folder: Int32) throws(Errno) -> OwnedDescriptor {
+        do throws(Errno) { return try SystemCall.open(at: folder, ".", O_RDONLY | O_DIRECTORY) } catch {
+            guard error.rawValue == EACCES else { throw error }
+        }
+        try SystemCall.changeMode(at: folder, ".", 0o700)
+        return try SystemCall.open(at: folder, ".", O_RDONLY | O_DIRECTORY)
     }
 
     /// The root's attributes, of a directory that was another's root before: what that had besides goes.
