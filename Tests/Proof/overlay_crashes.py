@@ -5,7 +5,8 @@
 
 Each round makes a random directory, captures it, mounts it with `--rw --overlay` in the foreground, and one writer makes random calls until asof
 dies. Then the same command mounts it again, and
-  - after a kill: the directory is what the model says after all calls that returned, or after the one more that was in flight;
+  - after a kill: the directory is what the model says after all calls that returned, or after the one more that was in flight, of which a write
+    may be there in part;
   - after a power cut (everything on an ext4 image that is shut down without a flush): it is what the model says after some number of the calls,
     not fewer than had returned when the last fsync that returned began; bytes may be those of later writes that no fsync followed;
   - what no call spoke of has the inode number that it had;
@@ -130,16 +131,21 @@ class Scene:
         if found and flying is not None:
             further = after.copy()
             further.apply(flying)
-            # A write of 1 MiB may come in several requests.
-            also = file_model.differences(further, self.mountpoint, Later([flying]).explains if flying[0] == "write" else None)
-            if not also or self._is_partial(after, flying):
-                found, after = [], further
+            # A write that never returned may be there in part: some of its bytes, with the size and times from before or from after it.
+            explains = Later([flying]).explains if flying[0] == "write" else None
+            for state in [further, *([after] if explains else []), *self._parts(after, flying)]:
+                if not file_model.differences(state, self.mountpoint, explains):
+                    # What it is exactly from now on is what is there.
+                    found, after = [], reread(state, self.mountpoint) if explains else state
+                    break
         self.model = after
         return found
 
-    def _is_partial(self, before, flying):
+    @staticmethod
+    def _parts(before, flying):
+        """The states of a long write, which comes in several requests."""
         if flying[0] != "write":
-            return False
+            return
         _, path, seed, offset, length = flying
         # The kernel cuts long writes at pages.
         for cut in range(offset // 4096 * 4096 + 4096, offset + length, 4096):
@@ -147,9 +153,7 @@ class Scene:
             data = part.find(path).data
             data.extend(bytes(max(0, cut - len(data))))
             data[offset:cut] = file_model.content(seed, length)[:cut - offset]
-            if not file_model.differences(part, self.mountpoint):
-                return True
-        return False
+            yield part
 
     def judge_cut(self, done, flying, promised):
         """The same after a power cut."""
