@@ -10,7 +10,7 @@ package enum CrashPointNames {
         "journal.sync.after", "journal.sync.before",
         "overlay.checkpoint.after", "overlay.checkpoint.before", "overlay.checkpoint.data", "overlay.checkpoint.table",
         "overlay.commit.after", "overlay.commit.before", "overlay.write.after", "overlay.write.before",
-        "promote.arrived", "promote.departed.after", "promote.departed.before", "promote.filled", "promote.finished.before", "promote.frozen.after",
+        "promote.arrived", "promote.cleared", "promote.departed.after", "promote.departed.before", "promote.filled", "promote.finished.before", "promote.frozen.after",
         "promote.frozen.before",
         "record.change.after", "record.change.before", "record.write.after", "record.write.before",
         "restore.batch.noted", "restore.batch.synced", "restore.batch.written", "restore.begin.saved", "restore.piece.written",

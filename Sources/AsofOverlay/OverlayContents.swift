@@ -47,6 +47,32 @@ package struct OverlayContents {
         return result
     }
 
+    /// Files of the view that changed and of whose names the overlay knows only ones that are gone: what they are still called, the view says
+    /// alone. `placed`: what has a place.
+    func nameless(besides placed: Set<InodeNumber>) -> [OverlayNode] {
+        state.nodes.values.filter { $0.isInView && !$0.attributes.isDirectory && !placed.contains($0.inode) }.sorted { $0.inode < $1.inode }
+    }
+
+    /// Where they are now, each by one name. Looks through the whole tree, as far as it has to.
+    func names(of nameless: Set<InodeNumber>, over view: View) throws(AsofError) -> [(inode: InodeNumber, path: [UInt8])] {
+        var wanted = nameless
+        var result: [(inode: InodeNumber, path: [UInt8])] = []
+        var stack: [(inode: InodeNumber, path: [UInt8])] = [(.root, [])]
+        var seen: Set<InodeNumber> = [.root]
+        while !wanted.isEmpty, let (directory, path) = stack.popLast() {
+            var names: [Name: InodeNumber] = [:]
+            if directory < OverlayTree.firstNumber { for (name, inode) in try view.entries(of: directory) { names[name] = inode } }
+            for (name, target) in state.entries[directory] ?? [:] { names[name] = target }
+            for (name, inode) in names.sorted(by: { $0.key < $1.key }) {
+                let child = path.isEmpty ? name.bytes : path + [0x2F] + name.bytes
+                if wanted.remove(inode) != nil { result.append((inode, child)) }
+                let attributes = if let node = state.nodes[inode] { node.attributes } else { try view.attributes(of: inode) }
+                if attributes?.isDirectory == true, seen.insert(inode).inserted { stack.append((inode, child)) }
+            }
+        }
+        return result
+    }
+
     /// A name of the view that means something else now, or nothing.
     struct Departure {
         /// Where it was in the view.

@@ -25,35 +25,44 @@ extension OverlayContents {
     package func differences(from view: View) throws(AsofError) -> [OverlayDifference] {
         let places = try places(over: view)
         let departures = try departures(from: view)
-        var origin: [InodeNumber: [UInt8]] = [:]
-        for departure in departures { origin[departure.inode] = departure.path }
+        // A file may have left several names; each is told once, as the origin of a rename or as removed.
+        var left: [InodeNumber: [OverlayContents.Departure]] = [:]
+        for departure in departures.reversed() { left[departure.inode, default: []].append(departure) }
         var result: [OverlayDifference] = []
-        var stays: Set<InodeNumber> = []
         for place in places {
-            let node = state.nodes[place.inode]
-            let attributes = if let node { node.attributes } else { try view.attributes(of: place.inode) }
-            var found = OverlayDifference(
-                change: .added, path: Self.text(place.path), isDirectory: attributes?.isDirectory ?? false,
-                size: attributes?.isRegular == true ? attributes?.size : nil)
-            if let node, attributes?.isRegular == true { found.changedBytes = UInt64(clamping: node.covered.ranges.reduce(0) { $0 + $1.length }) }
+            var found = try difference(.added, place.inode, place.path, view)
             if place.isChanged {
-                if let from = origin[place.inode], stays.insert(place.inode).inserted {
+                if let from = left[place.inode]?.popLast() {
                     found.change = .renamed
-                    found.from = Self.text(from)
+                    found.from = Self.text(from.path)
                 }
                 result.append(found)
                 guard found.change == .renamed else { continue }
             }
-            guard let node, let change = try Self.change(node, view) else { continue }
+            guard let node = state.nodes[place.inode], let change = try Self.change(node, view) else { continue }
             found.change = change
             found.from = nil
             result.append(found)
         }
-        for departure in departures where !stays.contains(departure.inode) {
+        var nameless: [InodeNumber: OverlayDifference.Change] = [:]
+        for node in self.nameless(besides: Set(places.map(\.inode))) { nameless[node.inode] = try Self.change(node, view) }
+        for (inode, path) in try names(of: Set(nameless.keys), over: view) {
+            if let change = nameless[inode] { result.append(try difference(change, inode, path, view)) }
+        }
+        for departure in left.values.joined() {
             let isDirectory = try view.attributes(of: departure.inode)?.isDirectory ?? false
             result.append(OverlayDifference(change: .removed, path: Self.text(departure.path), isDirectory: isDirectory))
         }
         return result.sorted { $0.path < $1.path }
+    }
+
+    private func difference(_ change: OverlayDifference.Change, _ inode: InodeNumber, _ path: [UInt8], _ view: View) throws(AsofError) -> OverlayDifference {
+        let node = state.nodes[inode]
+        let attributes = if let node { node.attributes } else { try view.attributes(of: inode) }
+        var found = OverlayDifference(
+            change: change, path: Self.text(path), isDirectory: attributes?.isDirectory ?? false, size: attributes?.isRegular == true ? attributes?.size : nil)
+        if let node, attributes?.isRegular == true { found.changedBytes = UInt64(clamping: node.covered.ranges.reduce(0) { $0 + $1.length }) }
+        return found
     }
 
     /// What else than names is different of a file or folder that the view has, too.

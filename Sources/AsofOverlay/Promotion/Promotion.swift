@@ -6,7 +6,8 @@ internal import Glibc
 /// Makes a restored tree out of the view into what the overlay over it shows. The overlay is frozen: each attempt is about the same state.
 ///
 /// A crash leaves it so that it can be done again. First everything leaves its place that is not where it was (`limbo/INODE`, folders after what
-/// was in them), then, noted by `departed`, everything goes to where it is now, then contents and attributes.
+/// was in them), then, noted by `departed`, everything goes to where it is now, then contents and attributes, noted by `filled`. What is in limbo
+/// then goes; until then a file that only kept a name of which the overlay knows nothing is reached by the one in limbo.
 package struct Promotion {
     private let contents: OverlayContents
     private let view: View
@@ -29,7 +30,8 @@ package struct Promotion {
     }
 
     /// Files in the restore's folder that are this one's: they go with it.
-    private static let note = "departed"
+    private static let departed = "departed"
+    private static let filled = "filled"
     private static let finished = "promoted"
 
     package func run() throws(AsofError) {
@@ -39,27 +41,30 @@ package struct Promotion {
         try making("make", limbo) { () throws(Errno) in
             do throws(Errno) { try SystemCall.makeDirectory(limbo, mode: 0o700) } catch { if error.rawValue != EEXIST { throw error } }
         }
-        if !isNoted(Self.note) {
+        if !isNoted(Self.departed) {
             for departure in try contents.departures(from: view) { try depart(departure) }
             try sync(root)
             CrashPoint.reach("promote.departed.before")
-            try make(note: Self.note)
+            try make(note: Self.departed)
         }
         CrashPoint.reach("promote.departed.after")
         let places = try contents.places(over: view)
-        try arrive(places)
-        CrashPoint.reach("promote.arrived")
-        var done: Set<InodeNumber> = []
-        for place in places where done.insert(place.inode).inserted {
-            if let node = contents.state.nodes[place.inode], !node.attributes.isDirectory { try fill(node, place.path) }
+        if !isNoted(Self.filled) {
+            try arrive(places)
+            CrashPoint.reach("promote.arrived")
+            try fill(places)
+            CrashPoint.reach("promote.filled")
+            // What limbo alone leads to cannot be filled again.
+            try sync(root)
+            try make(note: Self.filled)
         }
-        CrashPoint.reach("promote.filled")
         try making("remove", limbo) { () throws(Errno) in try Self.removeTree(limbo) }
+        CrashPoint.reach("promote.cleared")
         // Each after what is in it: making that changed its times.
         for place in places.reversed() {
-            if let node = contents.state.nodes[place.inode], node.attributes.isDirectory { try dress(node, place.path) }
+            if let node = contents.state.nodes[place.inode], node.attributes.isDirectory { try dress(node, at(place.path)) }
         }
-        if let node = contents.state.nodes[.root] { try dress(node, []) }
+        if let node = contents.state.nodes[.root] { try dress(node, at([])) }
         try sync(root)
         CrashPoint.reach("promote.finished.before")
         try make(note: Self.finished)
@@ -73,7 +78,7 @@ package struct Promotion {
 
     private func depart(_ departure: OverlayContents.Departure) throws(AsofError) {
         let (from, to) = (at(departure.path), limbo(departure.inode))
-        try making("move", departure.path) { () throws(Errno) in
+        try making("move", from) { () throws(Errno) in
             // Gone from there in an earlier attempt.
             guard isThere(from) else { return }
             // Another name of what is there by another name already: rename(2) would do nothing.
@@ -89,7 +94,7 @@ package struct Promotion {
         var links: [OverlayContents.Place] = []
         for place in places where place.isChanged {
             let (path, limbo) = (at(place.path), limbo(place.inode))
-            try making("make", place.path) { () throws(Errno) in
+            try making("make", path) { () throws(Errno) in
                 // Made by an earlier attempt.
                 if isThere(path) { return }
                 if isThere(limbo) { return try SystemCall.rename(at: AT_FDCWD, limbo, to: AT_FDCWD, path) }
@@ -101,7 +106,7 @@ package struct Promotion {
         }
         for place in links {
             guard let other = first[place.inode] else { continue }
-            try making("make", place.path) { () throws(Errno) in try SystemCall.link(at: AT_FDCWD, at(other), to: AT_FDCWD, at(place.path)) }
+            try making("make", at(place.path)) { () throws(Errno) in try SystemCall.link(at: AT_FDCWD, at(other), to: AT_FDCWD, at(place.path)) }
         }
     }
 
@@ -136,12 +141,25 @@ package struct Promotion {
 
     // MARK: Contents
 
+    private func fill(_ places: [OverlayContents.Place]) throws(AsofError) {
+        var done: Set<InodeNumber> = []
+        for place in places where done.insert(place.inode).inserted {
+            if let node = contents.state.nodes[place.inode], !node.attributes.isDirectory { try fill(node, at(place.path)) }
+        }
+        for node in contents.nameless(besides: done) {
+            let path = limbo(node.inode)
+            // Without a name in the captured directory, though it had more links than names there.
+            if isThere(path) { try fill(node, path) }
+        }
+    }
+
+    /// `path`: any that leads to it.
     private func fill(_ node: OverlayNode, _ path: [UInt8]) throws(AsofError) {
         let sizeBelow = node.isInView ? try view.attributes(of: node.inode)?.size ?? 0 : 0
         if node.attributes.isRegular, !node.covered.isEmpty || !node.erased.isEmpty || node.attributes.size != sizeBelow {
             try making("write", path) { () throws(Errno) in
-                if !isRoot { try SystemCall.changeMode(at: AT_FDCWD, at(path), 0o600) }
-                let file = SharedDescriptor(try SystemCall.open(at(path), O_WRONLY | O_NOFOLLOW))
+                if !isRoot { try SystemCall.changeMode(at: AT_FDCWD, path, 0o600) }
+                let file = SharedDescriptor(try SystemCall.open(path, O_WRONLY | O_NOFOLLOW))
                 for range in node.erased.ranges { try erase(range, of: file) }
                 for range in node.covered.ranges { try copy(range, of: node.inode, to: file) }
                 try file.withRaw { raw throws(Errno) in try SystemCall.truncate(raw, to: node.attributes.size) }
@@ -190,7 +208,7 @@ package struct Promotion {
     private func dress(_ node: OverlayNode, _ path: [UInt8]) throws(AsofError) {
         let attributes = node.attributes
         try making("set the attributes of", path) { () throws(Errno) in
-            let opened = SharedDescriptor(try SystemCall.open(at(path), SystemCall.O_PATH | O_NOFOLLOW))
+            let opened = SharedDescriptor(try SystemCall.open(path, SystemCall.O_PATH | O_NOFOLLOW))
             try opened.withRaw { raw throws(Errno) in
                 if isRoot { try SystemCall.changeOwner(raw, owner: attributes.owner, group: attributes.group) }
                 for (name, value) in node.extended where isRoot || name.bytes.starts(with: "user.".utf8) {
@@ -223,6 +241,6 @@ package struct Promotion {
     }
 
     private func making<Value>(_ what: String, _ path: [UInt8], _ body: () throws(Errno) -> Value) throws(AsofError) -> Value {
-        try making(what, "\(tree)/\(String(decoding: path, as: UTF8.self))", body)
+        try making(what, String(decoding: path, as: UTF8.self), body)
     }
 }

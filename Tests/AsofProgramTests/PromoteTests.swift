@@ -1,0 +1,65 @@
+import AsofCore
+import AsofSystem
+import AsofTestSupport
+import Glibc
+import Testing
+
+/// What was changed in a mount becomes a plain directory, whole, or not at all.
+@Suite("Promoting a mount", .serialized, .enabled(if: Mounted.isPossible, "this machine has no usable /dev/fuse"))
+struct PromoteTests {
+    private func mounted(_ fixture: ProgramFixture, _ arguments: String...) throws {
+        let done = try fixture.run(["mount", "--at", "latest", "-q", "--rw"] + arguments + ["mnt"])
+        try #require(done.code == 0, "\(done.error)")
+    }
+
+    /// One file by the names `a` and `sub/link`, another by `b` and `sub/other`.
+    private func linked(_ fixture: ProgramFixture) throws {
+        let data = fixture.folder.path("data")
+        try SystemCall.makeDirectory("\(data)/sub", mode: 0o755)
+        for (name, link) in [("a", "sub/link"), ("b", "sub/other")] {
+            try fixture.folder.write("data/\(name)", Array("old \(name)".utf8))
+            try SystemCall.link(at: AT_FDCWD, "\(data)/\(name)", to: AT_FDCWD, "\(data)/\(link)")
+        }
+        try fixture.capture()
+    }
+
+    private func expectSame(_ fixture: ProgramFixture, _ target: String) throws {
+        let mount = try TreeSnapshot(of: fixture.folder.path("mnt"))
+        #expect(try TreeSnapshot(of: fixture.folder.path(target)).differences(from: mount).filter { !$0.hasPrefix(".:") } == [])
+    }
+
+    @Test(arguments: [nil, "promote.filled", "promote.cleared"])
+    func `a file that lost the name by which it was changed keeps the change`(crash: String?) throws {
+        let fixture = try ProgramFixture()
+        try linked(fixture)
+        try mounted(fixture)
+        let mount = fixture.folder.path("mnt")
+        try fixture.folder.write("mnt/a", Array("changed".utf8))
+        try SystemCall.unlink("\(mount)/a")
+        // By a name that something else is renamed over, and attributes only.
+        try SystemCall.changeMode(at: AT_FDCWD, "\(mount)/b", 0o711)
+        try fixture.folder.write("mnt/new", Array("new".utf8))
+        try SystemCall.rename(at: AT_FDCWD, "\(mount)/new", to: AT_FDCWD, "\(mount)/b")
+        let listed = try fixture.run("diff", "mnt").lines.sorted()
+        #expect(listed == ["+ b  3 B", "- a", "- b", "m sub/other", "~ sub/link  7 B (7 B new)"])
+        #expect(try fixture.run("promote", "mnt", "--to", "promoted").code == 0)
+        if let crash { #expect(try fixture.crash(crash, "promote", "mnt", "--finalize").code == 128 + SIGKILL) }
+        let done = try fixture.run("promote", "mnt", "--finalize")
+        #expect(done.code == 0, "\(done.error)")
+        try expectSame(fixture, "promoted")
+        #expect(try SystemCall.readAll(path: fixture.folder.path("promoted/sub/link")) == Array("changed".utf8))
+        #expect(try fixture.run("umount", "mnt").code == 0)
+    }
+
+    @Test func `every name that a file lost is listed`() throws {
+        let fixture = try ProgramFixture()
+        try linked(fixture)
+        try mounted(fixture)
+        let mount = fixture.folder.path("mnt")
+        try SystemCall.unlink("\(mount)/a")
+        try SystemCall.rename(at: AT_FDCWD, "\(mount)/sub/link", to: AT_FDCWD, "\(mount)/moved")
+        try SystemCall.unlink("\(mount)/b")
+        #expect(try fixture.run("diff", "mnt").lines == ["- a", "- b", "> sub/link -> moved"])
+        #expect(try fixture.run("umount", "mnt").code == 0)
+    }
+}
