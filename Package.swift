@@ -37,7 +37,7 @@ let package = Package(
         .target(name: "AsofView", dependencies: ["AsofCore", "AsofFileSystem", "AsofFormat", "AsofFrame", "AsofRepository", "AsofStore", "AsofSystem"]),
         .target(name: "AsofWeaviate", dependencies: ["AsofCore"]),
         .target(name: "AsofCapture", dependencies: ["AsofCore", "AsofFileSystem", "AsofFormat", "AsofFrame", "AsofRepository", "AsofStore", "AsofSystem", "AsofView", "AsofWeaviate", "CLinux"]),
-        .target(name: "AsofOverlay", dependencies: ["AsofCapture", "AsofCore", "AsofFileSystem", "AsofFormat", "AsofRepository", "AsofSystem", "AsofView", "CLinux"]),
+        .target(name: "AsofOverlay", dependencies: ["AsofCapture", "AsofCore", "AsofFileSystem", "AsofFormat", "AsofFrame", "AsofRepository", "AsofSystem", "AsofView", "CLinux"]),
         .target(name: "AsofFuse", dependencies: ["AsofCore", "AsofFileSystem", "AsofSystem", "CFuse3", "CLinux"]),
         .target(name: "AsofCommands", dependencies: ["AsofCapture", "AsofCommandLine", "AsofCore", "AsofFileSystem", "AsofFormat", "AsofFrame", "AsofFuse", "AsofOverlay", "AsofRepository", "AsofStore", "AsofSystem", "AsofView", "AsofWeaviate", "CLinux"]),
         .executableTarget(name: "asof", dependencies: ["AsofCommands"], linkerSettings: runtimeInside),

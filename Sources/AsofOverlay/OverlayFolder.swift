@@ -1,5 +1,6 @@
 package import AsofCore
 internal import AsofFormat
+internal import AsofFrame
 internal import AsofRepository
 internal import AsofSystem
 internal import Glibc
@@ -11,7 +12,7 @@ internal import Glibc
 ///     control        for `asof diff` and `promote`     data/      bytes, a sparse file for each changed file
 ///     promotion      where it is promoted to           reserve    space for the next table on a full disk
 package final class OverlayFolder: Sendable {
-    /// The view that an overlay lies over.
+    /// Which overlay it is, and the view that it lies over.
     package struct Identity: Codable, Hashable, Sendable {
         package var format = 1
         package var repository: String
@@ -19,12 +20,15 @@ package final class OverlayFolder: Sendable {
         package var lsn: UInt64
         /// For people.
         package var time: String
+        /// Its own: another overlay over the same view has other changes. Nil: an older program made it, and it was not mounted since.
+        package var id: String?
 
         package init(repository: String, timeline: String, lsn: LSN, time: Instant) {
             self.repository = repository
             self.timeline = timeline
             self.lsn = lsn.rawValue
             self.time = time.description
+            id = ObjectID.random().description
         }
     }
 
@@ -58,6 +62,7 @@ package final class OverlayFolder: Sendable {
                 throw Self.stranger(path, "lsn:\(found.lsn) (\(found.time)) of timeline \(found.timeline)")
             }
             (lock, data) = try Self.open(path)
+            if found.id == nil { try Self.save(identity, path) }
         } else {
             (lock, data) = try Self.make(path, identity)
         }
@@ -111,9 +116,13 @@ package final class OverlayFolder: Sendable {
             throw AsofError(error, "cannot make an overlay at \(path)")
         }
         let opened = try open(path)
+        try save(identity, path)
+        return opened
+    }
+
+    private static func save(_ identity: Identity, _ path: String) throws(AsofError) {
         let json = try JSONText.encode(identity)
         do throws(Errno) { try Durable.replace(inDirectory: path, "overlay.json", json) } catch { throw AsofError(error, "cannot make an overlay at \(path)") }
-        return opened
     }
 
     private static func open(_ path: String) throws(AsofError) -> (lock: SharedDescriptor, data: SharedDescriptor) {

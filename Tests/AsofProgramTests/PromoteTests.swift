@@ -62,4 +62,67 @@ struct PromoteTests {
         #expect(try fixture.run("diff", "mnt").lines == ["- a", "- b", "> sub/link -> moved"])
         #expect(try fixture.run("umount", "mnt").code == 0)
     }
+
+    /// The past that one overlay's promotion wrote is another's, too; changes are not.
+    @Test(arguments: ["promote.frozen.after", "promote.departed.after", "promote.arrived", "promote.finished.before", "restore.switch.before", "restore.switch.ended"])
+    func `a promotion does not go on with what another mount changed`(crash: String) throws {
+        let fixture = try ProgramFixture()
+        try fixture.capture("kept", "changed")
+        for name in ["first", "second"] {
+            try mounted(fixture, "--overlay", name)
+            try fixture.folder.write("mnt/\(name)", Array(name.utf8))
+            if name == "first" {
+                #expect(try fixture.run("promote", "mnt", "--to", "promoted").code == 0)
+                #expect(try fixture.crash(crash, "promote", "mnt", "--finalize").code == 128 + SIGKILL)
+            } else {
+                let other = try fixture.run("promote", "mnt", "--to", "promoted", "--finalize")
+                if crash == "promote.frozen.after" {
+                    #expect(other.code == 0, "\(other.error)")
+                    try expectSame(fixture, "promoted")
+                } else {
+                    #expect(other.code == 1, "\(other)")
+                    #expect(other.error.contains(crash == "restore.switch.ended" ? "not empty" : "the changes of another mount"), "\(other.error)")
+                    try fixture.folder.write("mnt/later", Array("later".utf8))
+                }
+            }
+            #expect(try fixture.run("umount", "mnt").code == 0)
+        }
+        guard crash != "promote.frozen.after" else { return }
+        try mounted(fixture, "--overlay", "first")
+        let done = try fixture.run("promote", "mnt", "--finalize")
+        #expect(done.code == 0, "\(done.error)")
+        try expectSame(fixture, "promoted")
+        #expect(try fixture.run("umount", "mnt").code == 0)
+    }
+
+    @Test func `changes of a mount that died are not taken for those of the next one`() throws {
+        let fixture = try ProgramFixture()
+        try fixture.capture("a")
+        let server = try fixture.start(["mount", "--at", "latest", "--rw", "--foreground", "mnt"], until: "as of")
+        try fixture.folder.write("mnt/lost", Array("lost".utf8))
+        #expect(try fixture.crash("promote.arrived", "promote", "mnt", "--to", "promoted", "--finalize").code == 128 + SIGKILL)
+        try server.child.kill(SIGKILL)
+        _ = try server.child.wait()
+        #expect(try fixture.run("umount", "--lazy", "mnt").code == 0)
+        try mounted(fixture)
+        #expect(try fixture.run("promote", "mnt", "--to", "promoted", "--finalize").error.contains("the changes of another mount"))
+        #expect(try fixture.run("promote", "mnt", "--to", "other", "--finalize").code == 0)
+        #expect(try TreeSnapshot.names(in: fixture.folder.path("other")) == ["a"])
+        #expect(try fixture.run("umount", "mnt").code == 0)
+    }
+
+    @Test func `an overlay that an older program made gets an identity`() throws {
+        let fixture = try ProgramFixture()
+        try fixture.capture("a")
+        try mounted(fixture, "--overlay", "o")
+        #expect(try fixture.run("umount", "mnt").code == 0)
+        let path = fixture.folder.path("o/overlay.json")
+        let known = String(decoding: try SystemCall.readAll(path: path), as: UTF8.self)
+        let id = try #require(known.firstMatch(of: /"id":"[0-9a-f]{32}",/))
+        try fixture.folder.write("o/overlay.json", Array(known.replacing(id.output, with: "").utf8))
+        try mounted(fixture, "--overlay", "o")
+        let again = String(decoding: try SystemCall.readAll(path: path), as: UTF8.self)
+        #expect(again.contains(/"id":"[0-9a-f]{32}",/) && again != known)
+        #expect(try fixture.run("umount", "mnt").code == 0)
+    }
 }

@@ -9,6 +9,8 @@ internal import AsofView
 /// A mount that can be changed, as commands beside it see it: its overlay's folder and the view below.
 struct MountedOverlay {
     let folder: String
+    /// Which overlay it is.
+    let id: String
     let repository: Repository
     let view: View
 
@@ -19,6 +21,8 @@ struct MountedOverlay {
         guard let identity = try OverlayFolder.identity(at: folder) else {
             throw AsofError(.unavailable, "the mount at \(given) ended", hint: "`asof status` lists mounts")
         }
+        // Mounted by an older program: its folder has to do.
+        id = identity.id ?? folder
         repository = try Repository.open(try Session.store(invocation, .reading), key: try Session.key(invocation))
         guard repository.configuration.id.description == identity.repository else {
             throw AsofError(.failure, "\(given) shows a state of another repository", hint: "name that one by --repo")

@@ -29,7 +29,7 @@ enum PromoteVerb {
         }
         let site = RestoreSite(promotion.target, isInPlace: false)
         let ended = site.endedPath(repository: mounted.repository.configuration.id.description, lsn: mounted.view.cut.lsn)
-        let hasEnded = site.ended().contains(ended)
+        let hasEnded = site.ended().contains(ended) ? try isOurs(ended, promotion, mounted) : false
         if promotion.isDone, !hasEnded {
             throw AsofError(.failure, "this mount was promoted to \(promotion.target) already", hint: "asof umount takes the mount away")
         }
@@ -44,6 +44,7 @@ enum PromoteVerb {
             // It has its name already; a crash came before that was noted, or before all was cleared away.
             return try end(&promotion, clearing: ended, mounted, invocation)
         }
+        try PromotedChanges.require(mounted.id, in: path)
         if !isBegun || (try? SystemCall.status("\(path)/tree")) != nil { try RestorePlace.requireFree(promotion.target) }
         if invocation.flag("dry-run") {
             try DryRun.say("promote the mount to \(promotion.target)", with: ["directory": promotion.target], invocation)
@@ -69,7 +70,7 @@ enum PromoteVerb {
         CrashPoint.reach("promote.frozen.before")
         try OverlayControl.freeze(mounted.folder)
         CrashPoint.reach("promote.frozen.after")
-        try Promotion(try mounted.contents(), over: mounted.view, in: path).run()
+        try Promotion(try mounted.contents(), of: mounted.id, over: mounted.view, in: path).run()
         return try end(&promotion, clearing: try folder.nameTree(), mounted, invocation)
     }
 
@@ -80,6 +81,12 @@ enum PromoteVerb {
         try RestoreFolder.clear(ended: ended)
         try say(promotion, mounted, invocation)
         return 0
+    }
+
+    /// Whether this mount's promotion left `ended`. Of one that is done, part of it may be cleared away.
+    private static func isOurs(_ ended: String, _ promotion: OverlayPromotion, _ mounted: MountedOverlay) throws(AsofError) -> Bool {
+        let owner = try PromotedChanges.owner(in: ended)
+        return owner == mounted.id || promotion.isDone && owner == nil
     }
 
     /// The one that was begun, or a new one.

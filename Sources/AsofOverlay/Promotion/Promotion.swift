@@ -10,15 +10,17 @@ internal import Glibc
 /// then goes; until then a file that only kept a name of which the overlay knows nothing is reached by the one in limbo.
 package struct Promotion {
     private let contents: OverlayContents
+    private let overlay: String
     private let view: View
     private let folder: String
     private let tree: String
     private let data: DataFiles
     private let isRoot = geteuid() == 0
 
-    /// `folder`: that of the restore, with the tree of the view in it.
-    package init(_ contents: OverlayContents, over view: View, in folder: String) throws(AsofError) {
+    /// `overlay`: its identity. `folder`: that of the restore, with the tree of the view in it.
+    package init(_ contents: OverlayContents, of overlay: String, over view: View, in folder: String) throws(AsofError) {
         self.contents = contents
+        self.overlay = overlay
         self.view = view
         self.folder = folder
         tree = "\(folder)/tree"
@@ -35,6 +37,7 @@ package struct Promotion {
     private static let finished = "promoted"
 
     package func run() throws(AsofError) {
+        try PromotedChanges.begin(overlay, in: folder)
         guard !isNoted(Self.finished) else { return }
         let root = try making("open", tree) { () throws(Errno) in SharedDescriptor(try SystemCall.open(tree, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)) }
         let limbo = "\(folder)/limbo"
