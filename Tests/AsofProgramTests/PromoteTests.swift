@@ -125,4 +125,24 @@ struct PromoteTests {
         #expect(again.contains(/"id":"[0-9a-f]{32}",/) && again != known)
         #expect(try fixture.run("umount", "mnt").code == 0)
     }
+
+    /// What stands in mapped memory would be refused after the freeze, and nobody told.
+    @Test func `a mount is not frozen while somebody can write to it`() throws {
+        let fixture = try ProgramFixture()
+        try fixture.capture("a")
+        try mounted(fixture)
+        let path = fixture.folder.path("mnt/a")
+        let file = try SystemCall.open(path, O_RDWR)
+        let address = mmap(nil, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, file.raw, 0)
+        let page = try #require(address == MAP_FAILED ? nil : address)
+        _ = consume file
+        page.storeBytes(of: UInt8(ascii: "A"), as: UInt8.self)
+        let refused = try fixture.run("promote", "mnt", "--to", "promoted", "--finalize")
+        #expect(refused.code == 11 && refused.error.contains("open for writing"), "\(refused)")
+        page.storeBytes(of: UInt8(ascii: "B"), as: UInt8.self)
+        munmap(page, 4096)
+        #expect(try fixture.run("promote", "mnt", "--finalize").code == 0)
+        #expect(try SystemCall.readAll(path: fixture.folder.path("promoted/a")) == Array("B".utf8))
+        #expect(try fixture.run("umount", "mnt").code == 0)
+    }
 }

@@ -63,6 +63,7 @@ enum PromoteVerb {
             try say(promotion, mounted, invocation)
             return 0
         }
+        if !promotion.isFrozen { try MountWriters.settle(try invocation.argument("MOUNTPOINT")) }
         // There is no way back from here, so there must be a way on.
         if !promotion.isFrozen { try RestorePlace.requireSpace(try mounted.contents().changedBytes, at: folder.site) }
         promotion.isFrozen = true
