@@ -145,4 +145,27 @@ struct PromoteTests {
         #expect(try SystemCall.readAll(path: fixture.folder.path("promoted/a")) == Array("B".utf8))
         #expect(try fixture.run("umount", "mnt").code == 0)
     }
+
+    @Test func `writing the changes ends at a signal, keeps to the limit, and goes on`() throws {
+        let fixture = try ProgramFixture()
+        try fixture.capture("a")
+        try mounted(fixture)
+        try fixture.folder.write("mnt/large", [UInt8](repeating: 7, count: 16 << 20))
+        #expect(try fixture.run("promote", "mnt", "--to", "promoted").code == 0)
+        // Four seconds' work.
+        let began = SystemClock.monotonicNanoseconds()
+        let promoting = try fixture.start(["promote", "mnt", "--finalize", "--limit", "4MiB"], until: "")
+        let part = fixture.folder.path("promoted.asof-promoting/tree/large")
+        #expect(eventually { ((try? SystemCall.status(part).attributes.size) ?? 0) >= 1 << 20 })
+        try promoting.child.kill(SIGTERM)
+        #expect(try promoting.child.wait() == .exited(130))
+        #expect(SystemClock.monotonicNanoseconds() - began < 3_500_000_000)
+        let said = try promoting.error()
+        #expect(said.contains("the same command goes on"), "\(said)")
+        let again = SystemClock.monotonicNanoseconds()
+        #expect(try fixture.run("promote", "mnt", "--finalize", "--limit", "16MiB").code == 0)
+        #expect(SystemClock.monotonicNanoseconds() - again > 800_000_000)
+        try expectSame(fixture, "promoted")
+        #expect(try fixture.run("umount", "mnt").code == 0)
+    }
 }

@@ -71,7 +71,7 @@ enum PromoteVerb {
         CrashPoint.reach("promote.frozen.before")
         try OverlayControl.freeze(mounted.folder)
         CrashPoint.reach("promote.frozen.after")
-        try Promotion(try mounted.contents(), of: mounted.id, over: mounted.view, in: path).run()
+        try change(mounted, path, invocation, signals)
         return try end(&promotion, clearing: try folder.nameTree(), mounted, invocation)
     }
 
@@ -127,6 +127,18 @@ enum PromoteVerb {
             try RestorePlace.requireSpace(for: survey, at: folder.site)
             shown.expect(survey.bytes)
             try Restore(mounted.view, repository: mounted.repository, folder: folder, options: options, progress: progress).run()
+        }
+    }
+
+    /// Makes the past that is written into what the mount shows.
+    private static func change(_ mounted: MountedOverlay, _ path: String, _ invocation: Invocation, _ signals: SignalWaiter) throws(AsofError) {
+        let progress = RestoreProgress()
+        let shown = RestoreDisplay(isQuiet: invocation.flag("quiet"))
+        let rate = try invocation.size("limit")
+        try RestoreWork.perform(signals, progress, shown) { () throws(AsofError) in
+            let contents = try mounted.contents()
+            shown.expect(max(1, contents.changedBytes))
+            try Promotion(contents, of: mounted.id, over: mounted.view, in: path, rate: rate, progress: progress).run()
         }
     }
 

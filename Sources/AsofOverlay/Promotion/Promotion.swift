@@ -15,14 +15,20 @@ package struct Promotion {
     private let folder: String
     private let tree: String
     private let data: DataFiles
+    private let limit: RateLimit
+    private let progress: RestoreProgress
     private let isRoot = geteuid() == 0
 
-    /// `overlay`: its identity. `folder`: that of the restore, with the tree of the view in it.
-    package init(_ contents: OverlayContents, of overlay: String, over view: View, in folder: String) throws(AsofError) {
+    /// `overlay`: its identity. `folder`: that of the restore, with the tree of the view in it. `rate`: bytes of files a second.
+    package init(
+        _ contents: OverlayContents, of overlay: String, over view: View, in folder: String, rate: UInt64?, progress: RestoreProgress
+    ) throws(AsofError) {
         self.contents = contents
         self.overlay = overlay
         self.view = view
         self.folder = folder
+        self.progress = progress
+        limit = RateLimit(bytesPerSecond: rate)
         tree = "\(folder)/tree"
         do throws(Errno) {
             data = DataFiles(SharedDescriptor(try SystemCall.open("\(contents.folder)/data", O_RDONLY | O_DIRECTORY)))
@@ -36,6 +42,7 @@ package struct Promotion {
     private static let filled = "filled"
     private static let finished = "promoted"
 
+    /// `.interrupted`: it was asked to stop; another one goes on.
     package func run() throws(AsofError) {
         try PromotedChanges.begin(overlay, in: folder)
         guard !isNoted(Self.finished) else { return }
@@ -65,6 +72,7 @@ package struct Promotion {
         CrashPoint.reach("promote.cleared")
         // Each after what is in it: making that changed its times.
         for place in places.reversed() {
+            try progress.checkStop()
             if let node = contents.state.nodes[place.inode], node.attributes.isDirectory { try dress(node, at(place.path)) }
         }
         if let node = contents.state.nodes[.root] { try dress(node, at([])) }
@@ -80,6 +88,7 @@ package struct Promotion {
     private func isThere(_ path: [UInt8]) -> Bool { (try? SystemCall.status(path, following: false)) != nil }
 
     private func depart(_ departure: OverlayContents.Departure) throws(AsofError) {
+        try progress.checkStop()
         let (from, to) = (at(departure.path), limbo(departure.inode))
         try making("move", from) { () throws(Errno) in
             // Gone from there in an earlier attempt.
@@ -96,6 +105,7 @@ package struct Promotion {
         // Further names of files last: the first may stand in a folder that has not arrived yet.
         var links: [OverlayContents.Place] = []
         for place in places where place.isChanged {
+            try progress.checkStop()
             let (path, limbo) = (at(place.path), limbo(place.inode))
             try making("make", path) { () throws(Errno) in
                 // Made by an earlier attempt.
@@ -109,6 +119,7 @@ package struct Promotion {
         }
         for place in links {
             guard let other = first[place.inode] else { continue }
+            try progress.checkStop()
             try making("make", at(place.path)) { () throws(Errno) in try SystemCall.link(at: AT_FDCWD, at(other), to: AT_FDCWD, at(place.path)) }
         }
     }
@@ -158,49 +169,72 @@ package struct Promotion {
 
     /// `path`: any that leads to it.
     private func fill(_ node: OverlayNode, _ path: [UInt8]) throws(AsofError) {
+        try progress.checkStop()
         let sizeBelow = node.isInView ? try view.attributes(of: node.inode)?.size ?? 0 : 0
         if node.attributes.isRegular, !node.covered.isEmpty || !node.erased.isEmpty || node.attributes.size != sizeBelow {
-            try making("write", path) { () throws(Errno) in
+            let file = try making("write", path) { () throws(Errno) in
                 if !isRoot { try SystemCall.changeMode(at: AT_FDCWD, path, 0o600) }
-                let file = SharedDescriptor(try SystemCall.open(path, O_WRONLY | O_NOFOLLOW))
-                for range in node.erased.ranges { try erase(range, of: file) }
-                for range in node.covered.ranges { try copy(range, of: node.inode, to: file) }
+                return SharedDescriptor(try SystemCall.open(path, O_WRONLY | O_NOFOLLOW))
+            }
+            for range in node.erased.ranges { try erase(range, of: file, path) }
+            for range in node.covered.ranges { try copy(range, of: node.inode, to: file, path) }
+            try making("write", path) { () throws(Errno) in
                 try file.withRaw { raw throws(Errno) in try SystemCall.truncate(raw, to: node.attributes.size) }
             }
         }
         try dress(node, path)
+        progress.finished()
     }
 
-    private func erase(_ range: Range<UInt64>, of file: SharedDescriptor) throws(Errno) {
-        try file.withRaw { raw throws(Errno) in
-            let end = min(range.upperBound, try SystemCall.status(raw).attributes.size)
-            guard range.lowerBound < end else { return }
+    private func erase(_ range: Range<UInt64>, of file: SharedDescriptor, _ path: [UInt8]) throws(AsofError) {
+        let end = try making("look at", path) { () throws(Errno) in
+            let size = try file.withRaw { raw throws(Errno) in try SystemCall.status(raw).attributes.size }
+            return min(range.upperBound, size)
+        }
+        guard range.lowerBound < end else { return }
+        let isHole = try making("write", path) { () throws(Errno) in
             // FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE; zeroes where a file system has no holes.
-            do throws(Errno) { return try SystemCall.allocate(raw, mode: 3, offset: range.lowerBound, length: end - range.lowerBound) } catch {
+            do throws(Errno) {
+                try file.withRaw { raw throws(Errno) in try SystemCall.allocate(raw, mode: 3, offset: range.lowerBound, length: end - range.lowerBound) }
+                return true
+            } catch {
                 guard error.rawValue == EOPNOTSUPP else { throw error }
+                return false
             }
-            let zeroes = [UInt8](repeating: 0, count: Self.pieceLength)
-            var offset = range.lowerBound
-            while offset < end {
-                let count = Int(min(UInt64(Self.pieceLength), end - offset))
-                try SystemCall.writeFully(raw, at: offset, Array(zeroes[..<count]))
-                offset += UInt64(count)
+        }
+        guard !isHole else { return }
+        let zeroes = [UInt8](repeating: 0, count: Self.pieceLength)
+        try pieces(of: range.lowerBound..<end) { offset, count throws(AsofError) in
+            try making("write", path) { () throws(Errno) in
+                try file.withRaw { raw throws(Errno) in try SystemCall.writeFully(raw, at: offset, Array(zeroes[..<count])) }
             }
         }
     }
 
     private static let pieceLength = 1 << 20
 
-    private func copy(_ range: Range<UInt64>, of inode: InodeNumber, to file: SharedDescriptor) throws(Errno) {
-        var offset = range.lowerBound
+    private func copy(_ range: Range<UInt64>, of inode: InodeNumber, to file: SharedDescriptor, _ path: [UInt8]) throws(AsofError) {
         var buffer = [UInt8](repeating: 0, count: min(Self.pieceLength, Int(clamping: range.upperBound - range.lowerBound)))
-        while offset < range.upperBound {
-            let count = Int(min(UInt64(buffer.count), range.upperBound - offset))
-            try buffer.withUnsafeMutableBufferPointer { bytes throws(Errno) in
-                let piece = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(bytes)[..<count])
-                try data.read(inode, at: offset, into: piece)
-                try file.withRaw { raw throws(Errno) in try SystemCall.writeFully(raw, at: offset, UnsafeRawBufferPointer(piece)) }
+        try pieces(of: range) { offset, count throws(AsofError) in
+            try making("write", path) { () throws(Errno) in
+                try buffer.withUnsafeMutableBufferPointer { bytes throws(Errno) in
+                    let piece = UnsafeMutableRawBufferPointer(rebasing: UnsafeMutableRawBufferPointer(bytes)[..<count])
+                    try data.read(inode, at: offset, into: piece)
+                    try file.withRaw { raw throws(Errno) in try SystemCall.writeFully(raw, at: offset, UnsafeRawBufferPointer(piece)) }
+                }
             }
+        }
+    }
+
+    /// A range piece by piece, as fast as may be, until it is asked to stop.
+    private func pieces(of range: Range<UInt64>, _ body: (_ offset: UInt64, _ count: Int) throws(AsofError) -> Void) throws(AsofError) {
+        var offset = range.lowerBound
+        while offset < range.upperBound {
+            let count = Int(min(UInt64(Self.pieceLength), range.upperBound - offset))
+            try progress.checkStop()
+            limit.take(count)
+            try body(offset, count)
+            progress.wrote(count)
             offset += UInt64(count)
         }
     }

@@ -72,7 +72,7 @@ package final class Restore {
         if let damaged { throw refusal(damaged) }
         // Each after what is in it: making that changed its times.
         for number in (0..<UInt32(planner.walk.folders.count)).reversed() {
-            try checkStop()
+            try progress.checkStop()
             try workers[0].tree.finishFolder(number)
         }
         if let origin = options.origin { hasLeftOrigin = try origin.leave(on: root.unmanaged) }
@@ -95,10 +95,6 @@ package final class Restore {
 
     private func sync(_ root: SharedDescriptor) throws(AsofError) {
         do throws(Errno) { try SystemCall.syncFileSystem(root.unmanaged) } catch { throw AsofError(error, "cannot make \(folder.tree) durable") }
-    }
-
-    private func checkStop() throws(AsofError) {
-        guard !progress.isStopped else { throw AsofError(.interrupted, "interrupted", hint: "the same command goes on where this one ended") }
     }
 
     // MARK: A batch
@@ -164,7 +160,7 @@ package final class Restore {
                 while share.failure.withLock({ $0 == nil }) {
                     let index = share.next.wrappingAdd(1, ordering: .relaxed).oldValue
                     guard index < share.count else { return }
-                    guard !progress.isStopped else { throw AsofError(.interrupted, "interrupted", hint: "the same command goes on where this one ended") }
+                    try progress.checkStop()
                     guard index < share.stretches.count else {
                         let start = (index - share.stretches.count) * Share.bareStep
                         try worker.hands.makeBare(share.bare[start..<min(share.bare.count, start + Share.bareStep)], of: share.batch)

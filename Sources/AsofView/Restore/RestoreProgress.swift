@@ -1,3 +1,4 @@
+package import AsofCore
 internal import Synchronization
 
 /// How far a restore is; read by whoever shows it, and where it is told to end.
@@ -20,7 +21,12 @@ package final class RestoreProgress: Sendable {
     package func stop() { stopped.store(true, ordering: .relaxed) }
     package var isStopped: Bool { stopped.load(ordering: .relaxed) }
 
-    func wrote(_ count: Int) { writtenBytes.wrappingAdd(UInt64(count), ordering: .relaxed) }
+    package func wrote(_ count: Int) { writtenBytes.wrappingAdd(UInt64(count), ordering: .relaxed) }
+    /// Throws where the end was asked for.
+    package func checkStop() throws(AsofError) {
+        guard !isStopped else { throw AsofError(.interrupted, "interrupted", hint: "the same command goes on where this one ended") }
+    }
+
     func lackedPermission() { partlyDressed.wrappingAdd(1, ordering: .relaxed) }
-    func finished() { finishedFiles.wrappingAdd(1, ordering: .relaxed) }
+    package func finished() { finishedFiles.wrappingAdd(1, ordering: .relaxed) }
 }
