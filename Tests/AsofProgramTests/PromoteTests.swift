@@ -168,4 +168,50 @@ struct PromoteTests {
         try expectSame(fixture, "promoted")
         #expect(try fixture.run("umount", "mnt").code == 0)
     }
+
+    private static let mkfs = "/usr/sbin/mkfs.ext4"
+
+    /// ext4 has room for attributes of less than a block a file; a mount, and a tmpfs, take 64 KiB each.
+    @Test(.enabled(if: access(mkfs, X_OK) == 0 && access("/dev/loop-control", R_OK) == 0, "no ext4 can be made here"))
+    func `what one file system cannot hold is promoted to another one`() throws {
+        let fixture = try ProgramFixture()
+        try fixture.capture("a")
+        for name in ["ext4", "tmpfs"] { try SystemCall.makeDirectory(fixture.folder.path(name), mode: 0o755) }
+        let (small, roomy, image) = (fixture.folder.path("ext4"), fixture.folder.path("tmpfs"), fixture.folder.path("image"))
+        try fixture.folder.write("image", [])
+        let empty = try SystemCall.open(image, O_WRONLY)
+        try SystemCall.truncate(empty.raw, to: 64 << 20)
+        _ = consume empty
+        for command in [[Self.mkfs, "-q", image], ["/usr/bin/mount", "-o", "loop", image, small]] {
+            let child = try ChildProcess.spawn(command[0], arguments: command, output: .null, error: .null)
+            try #require(try child.wait() == .exited(0))
+        }
+        defer { umount2(small, Int32(MNT_DETACH)) }
+        try #require(Glibc.mount("tmpfs", roomy, "tmpfs", 0, "size=80m") == 0)
+        defer { umount2(roomy, Int32(MNT_DETACH)) }
+        try mounted(fixture, "--overlay", "o")
+        let (name, value) = (try #require(Name("user.large")), [UInt8](repeating: 7, count: 60_000))
+        let file = try SystemCall.open(fixture.folder.path("mnt/a"), O_RDONLY)
+        try SystemCall.setExtendedAttribute(file.raw, name, value)
+        _ = consume file
+        let refused = try fixture.run("promote", "mnt", "--to", "ext4/promoted", "--finalize")
+        #expect(refused.code == 1 && refused.error.contains("does not hold the extended attribute user.large of 60000 bytes"), "\(refused)")
+        #expect(!refused.error.contains("free space"))
+        // A frozen mount is the same everywhere.
+        let other = try fixture.run("promote", "mnt", "--to", "tmpfs/promoted", "--finalize")
+        #expect(other.code == 0 && other.error.contains("ext4/promoted.asof-promoting: remove it"), "\(other)")
+        try expectSame(fixture, "tmpfs/promoted")
+        #expect(try fixture.run("promote", "mnt", "--to", "third").error.contains("tmpfs/promoted already"))
+        #expect(try fixture.run("umount", "mnt").code == 0)
+    }
+
+    @Test func `a promotion that ended but for a note goes nowhere else`() throws {
+        let fixture = try ProgramFixture()
+        try fixture.capture("a")
+        try mounted(fixture)
+        #expect(try fixture.crash("restore.switch.ended", "promote", "mnt", "--to", "promoted", "--finalize").code == 128 + SIGKILL)
+        #expect(try fixture.run("promote", "mnt", "--to", "other").error.contains("promoted already"))
+        #expect(try fixture.run("promote", "mnt", "--finalize").code == 0)
+        #expect(try fixture.run("umount", "mnt").code == 0)
+    }
 }

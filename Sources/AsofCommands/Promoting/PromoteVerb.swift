@@ -28,9 +28,9 @@ enum PromoteVerb {
             return 0
         }
         let site = RestoreSite(promotion.target, isInPlace: false)
-        let ended = site.endedPath(repository: mounted.repository.configuration.id.description, lsn: mounted.view.cut.lsn)
-        let hasEnded = site.ended().contains(ended) ? try isOurs(ended, promotion, mounted) : false
-        if promotion.isDone, !hasEnded {
+        var ended = endedPath(promotion, mounted)
+        if let left = ended, try !isOurs(left, promotion, mounted) { ended = nil }
+        if promotion.isDone, ended == nil {
             throw AsofError(.failure, "this mount was promoted to \(promotion.target) already", hint: "asof umount takes the mount away")
         }
         let session = try Session(invocation)
@@ -40,7 +40,7 @@ enum PromoteVerb {
         }
         let path = RestoreFolder.promotionPath(for: promotion.target)
         let isBegun = try RestoreFolder.state(at: path) != nil
-        if promotion.isFrozen, !isBegun, hasEnded {
+        if promotion.isFrozen, !isBegun, let ended {
             // It has its name already; a crash came before that was noted, or before all was cleared away.
             return try end(&promotion, clearing: ended, mounted, invocation)
         }
@@ -65,7 +65,7 @@ enum PromoteVerb {
         }
         if !promotion.isFrozen { try MountWriters.settle(try invocation.argument("MOUNTPOINT")) }
         // There is no way back from here, so there must be a way on.
-        if !promotion.isFrozen { try RestorePlace.requireSpace(try mounted.contents().changedBytes, at: folder.site) }
+        if try PromotedChanges.owner(in: path) == nil { try RestorePlace.requireSpace(try mounted.contents().changedBytes, at: folder.site) }
         promotion.isFrozen = true
         try OverlayFolder.save(promotion, at: mounted.folder)
         CrashPoint.reach("promote.frozen.before")
@@ -99,12 +99,29 @@ enum PromoteVerb {
         }
         let target = try RestorePlace.resolve(given)
         guard let begun, begun.target != target else { return begun ?? OverlayPromotion(target: target) }
-        guard !begun.isFrozen else {
-            throw AsofError(.failure, "this mount is being promoted to \(begun.target)", hint: "finish that one: asof promote MOUNTPOINT --finalize")
+        let isEnded = begun.isDone ? true : try isEnded(begun, mounted)
+        guard !isEnded else {
+            throw AsofError(.failure, "this mount was promoted to \(begun.target) already", hint: "copy that folder, or move it")
         }
         let left = RestoreFolder.promotionPath(for: begun.target)
         if !invocation.flag("quiet"), (try? SystemCall.status(left)) != nil { Console.note("what was written for \(begun.target) stays in \(left): remove it if nobody needs it") }
-        return OverlayPromotion(target: target)
+        // What is frozen stays so, and is the same wherever it goes.
+        var promotion = OverlayPromotion(target: target)
+        promotion.isFrozen = begun.isFrozen
+        return promotion
+    }
+
+    /// Whether the target has its name, even if that is not noted yet.
+    private static func isEnded(_ promotion: OverlayPromotion, _ mounted: MountedOverlay) throws(AsofError) -> Bool {
+        guard promotion.isFrozen, let ended = endedPath(promotion, mounted) else { return false }
+        return try isOurs(ended, promotion, mounted)
+    }
+
+    /// What a promotion of this view to that target left to clear away; nil: nothing.
+    private static func endedPath(_ promotion: OverlayPromotion, _ mounted: MountedOverlay) -> String? {
+        let site = RestoreSite(promotion.target, isInPlace: false)
+        let ended = site.endedPath(repository: mounted.repository.configuration.id.description, lsn: mounted.view.cut.lsn)
+        return site.ended().contains(ended) ? ended : nil
     }
 
     private static func hydrate(

@@ -244,24 +244,49 @@ package struct Promotion {
     /// The times last: everything before changes them.
     private func dress(_ node: OverlayNode, _ path: [UInt8]) throws(AsofError) {
         let attributes = node.attributes
-        try making("set the attributes of", path) { () throws(Errno) in
-            let opened = SharedDescriptor(try SystemCall.open(path, SystemCall.O_PATH | O_NOFOLLOW))
+        let what = "set the attributes of"
+        let opened = try making(what, path) { () throws(Errno) in SharedDescriptor(try SystemCall.open(path, SystemCall.O_PATH | O_NOFOLLOW)) }
+        if isRoot {
+            try making(what, path) { () throws(Errno) in
+                try opened.withRaw { raw throws(Errno) in try SystemCall.changeOwner(raw, owner: attributes.owner, group: attributes.group) }
+            }
+        }
+        for (name, value) in node.extended where isRoot || name.bytes.starts(with: "user.".utf8) { try set(name, value, of: opened, path) }
+        try making(what, path) { () throws(Errno) in
             try opened.withRaw { raw throws(Errno) in
-                if isRoot { try SystemCall.changeOwner(raw, owner: attributes.owner, group: attributes.group) }
-                for (name, value) in node.extended where isRoot || name.bytes.starts(with: "user.".utf8) {
-                    do throws(Errno) {
-                        if let value { try SystemCall.setExtendedAttribute(raw, name, value) } else { try SystemCall.removeExtendedAttribute(raw, name) }
-                    } catch {
-                        guard value == nil, error.rawValue == ENODATA else { throw error }
-                    }
-                }
                 if attributes.kind != .symbolicLink { try SystemCall.changeMode(raw, attributes.mode) }
                 try SystemCall.setTimes(raw, accessed: .instant(attributes.modified), modified: .instant(attributes.modified))
             }
         }
     }
 
+    /// `value`: nil: there is to be none.
+    private func set(_ name: Name, _ value: [UInt8]?, of file: SharedDescriptor, _ path: [UInt8]) throws(AsofError) {
+        do throws(Errno) {
+            try file.withRaw { raw throws(Errno) in
+                if let value { try SystemCall.setExtendedAttribute(raw, name, value) } else { try SystemCall.removeExtendedAttribute(raw, name) }
+            }
+        } catch {
+            let text = String(decoding: path, as: UTF8.self)
+            guard let value else {
+                // There is none of that name.
+                if error.rawValue == ENODATA { return }
+                throw AsofError(error, "cannot remove the extended attribute \(name) of \(text)")
+            }
+            switch error.rawValue {
+            // Most often not the disk is full, but the room that a file has for them.
+            case ENOSPC, E2BIG, ERANGE, EOPNOTSUPP:
+                throw AsofError(
+                    .failure, "the file system of the target does not hold the extended attribute \(name) of \(value.count) bytes on \(text): \(error.text)", hint: Self.elsewhere)
+            default: throw AsofError(error, "cannot set the extended attribute \(name) of \(text)")
+            }
+        }
+    }
+
     // MARK: Steps
+
+    /// What helps where a file system cannot have what the mount has: nothing changes in it any more, so it can be promoted to any place.
+    private static let elsewhere = "promote to a folder on another file system: --to"
 
     private func isNoted(_ name: String) -> Bool { isThere(Array("\(folder)/\(name)".utf8)) }
 
@@ -274,7 +299,12 @@ package struct Promotion {
     }
 
     private func making<Value>(_ what: String, _ path: String, _ body: () throws(Errno) -> Value) throws(AsofError) -> Value {
-        do throws(Errno) { return try body() } catch { throw AsofError(error, "cannot \(what) \(path)") }
+        do throws(Errno) { return try body() } catch {
+            switch error.rawValue {
+            case EFBIG, ENAMETOOLONG, EILSEQ, EOPNOTSUPP: throw AsofError(error, "cannot \(what) \(path)", hint: Self.elsewhere)
+            default: throw AsofError(error, "cannot \(what) \(path)")
+            }
+        }
     }
 
     private func making<Value>(_ what: String, _ path: [UInt8], _ body: () throws(Errno) -> Value) throws(AsofError) -> Value {
