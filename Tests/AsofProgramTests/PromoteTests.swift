@@ -214,4 +214,19 @@ struct PromoteTests {
         #expect(try fixture.run("promote", "mnt", "--finalize").code == 0)
         #expect(try fixture.run("umount", "mnt").code == 0)
     }
+
+    /// A mount takes attributes of any kind; file systems on disks do not know all kinds.
+    @Test func `an attribute that was removed may be of a kind that the target does not know`() throws {
+        let fixture = try ProgramFixture()
+        try fixture.capture("a")
+        try mounted(fixture)
+        let name = try #require(Name("unheard.of"))
+        let file = try SystemCall.open(fixture.folder.path("mnt/a"), O_RDONLY)
+        try SystemCall.setExtendedAttribute(file.raw, name, [1])
+        try SystemCall.removeExtendedAttribute(file.raw, name)
+        _ = consume file
+        let done = try fixture.run("promote", "mnt", "--to", "promoted", "--finalize")
+        #expect(done.code == 0, "\(done.error)")
+        #expect(try fixture.run("umount", "mnt").code == 0)
+    }
 }

@@ -269,8 +269,8 @@ package struct Promotion {
         } catch {
             let text = String(decoding: path, as: UTF8.self)
             guard let value else {
-                // There is none of that name.
-                if error.rawValue == ENODATA { return }
+                // There is none of that name; or of any.
+                if error.rawValue == ENODATA || error.rawValue == EOPNOTSUPP { return }
                 throw AsofError(error, "cannot remove the extended attribute \(name) of \(text)")
             }
             switch error.rawValue {
