@@ -1,6 +1,7 @@
 package import AsofCore
 internal import AsofRepository
 internal import AsofSystem
+internal import Glibc
 internal import Synchronization
 
 /// Answers other commands on this host about a mounted overlay, at `control` in its folder: one line for one line.
@@ -64,6 +65,11 @@ package final class OverlayControl: Sendable {
 
     package static func freeze(_ folder: String) throws(AsofError) { try ask("freeze", folder) }
 
+    /// What to do when nobody serves a mount any more.
+    package static func afterDeath(_ mountPoint: String) -> String {
+        "`asof umount --lazy \(mountPoint)` takes it away; mounting again with the same --overlay goes on with its changes"
+    }
+
     private static func ask(_ request: String, _ folder: String) throws(AsofError) {
         let line: String?
         do throws(Errno) {
@@ -71,9 +77,11 @@ package final class OverlayControl: Sendable {
             try connection.writeLine(request, timeout: .seconds(5))
             line = try connection.readLine(timeout: .seconds(600))
         } catch {
-            throw AsofError(error, "the mount does not answer at \(path(folder))")
+            let message = "the mount does not answer at \(path(folder))"
+            throw [ECONNREFUSED, ECONNRESET, EPIPE, ENOENT].contains(error.rawValue)
+                ? AsofError(.unavailable, "\(message): its server has ended", hint: afterDeath("MOUNTPOINT")) : AsofError(error, message)
         }
-        guard let line else { throw AsofError(.unavailable, "the mount ended while it was asked") }
+        guard let line else { throw AsofError(.unavailable, "the mount ended while it was asked", hint: afterDeath("MOUNTPOINT")) }
         if let error = try JSONText.decode(Answer.self, Array(line.utf8), name: "the answer of the mount").error { throw AsofError(.unavailable, error) }
     }
 }

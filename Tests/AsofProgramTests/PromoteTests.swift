@@ -229,4 +229,33 @@ struct PromoteTests {
         #expect(done.code == 0, "\(done.error)")
         #expect(try fixture.run("umount", "mnt").code == 0)
     }
+
+    @Test func `a mount whose server was killed is told of, with what helps`() throws {
+        let fixture = try ProgramFixture()
+        try fixture.capture("a")
+        let server = try fixture.start(["mount", "--at", "latest", "--rw", "--overlay", "o", "--foreground", "mnt"], until: "as of")
+        try server.child.kill(SIGKILL)
+        _ = try server.child.wait()
+        for command in [["diff", "mnt"], ["promote", "mnt", "--to", "promoted"]] {
+            let failed = try fixture.run(command)
+            #expect(failed.code == 1 && failed.error.contains("has ended") && failed.error.contains("asof umount --lazy"), "\(failed)")
+        }
+        #expect(try fixture.run("umount", "--lazy", "mnt").code == 0)
+        #expect(try fixture.run("diff", "mnt").error.contains("no asof mount"))
+    }
+
+    @Test(arguments: [[], ["--finalize"]])
+    func `a server that is killed while its mount is promoted is told of`(options: [String]) throws {
+        let fixture = try ProgramFixture()
+        try fixture.folder.write("data/large", [UInt8](repeating: 7, count: 4 << 20))
+        try fixture.capture()
+        let server = try fixture.start(["mount", "--at", "latest", "--rw", "--overlay", "o", "--foreground", "mnt"], until: "as of")
+        let promoting = try fixture.start(["promote", "mnt", "--to", "promoted", "--limit", "2MiB"] + options, until: "")
+        #expect(eventually { (try? SystemCall.status(fixture.folder.path("promoted.asof-promoting/tree"))) != nil })
+        try server.child.kill(SIGKILL)
+        _ = try server.child.wait()
+        #expect(try promoting.child.wait() != .exited(0))
+        let said = try promoting.error()
+        #expect(said.contains("has ended") && said.contains("asof umount --lazy"), "\(said)")
+    }
 }

@@ -1,4 +1,6 @@
 internal import AsofCore
+internal import AsofFuse
+internal import AsofOverlay
 internal import AsofRepository
 internal import AsofSystem
 internal import Glibc
@@ -58,11 +60,26 @@ struct MountRegistry {
     /// The mount at a path that was given, which everybody sees.
     func mount(at given: String) throws(AsofError) -> Entry {
         let listed = "`asof status` lists the mounts of this host"
-        let path = try RecordVerb.realPath(Session.absolute(given), missing: listed)
+        let path: String
+        do throws(Errno) { path = try SystemCall.realPath(Session.absolute(given)) } catch {
+            if error.rawValue == ENOTCONN { throw Self.isDead(Session.absolute(given)) }
+            throw error.rawValue == ENOENT ? AsofError(error, given, hint: listed) : AsofError(error, given)
+        }
         guard let entry = entries().first(where: { $0.mountPoint == path && $0.alone == nil }) else {
+            if MountTable.isOurs(path), !answers(path) { throw Self.isDead(path) }
             throw AsofError(.failure, "no asof mount of this host is at \(path)", hint: listed)
         }
         return entry
+    }
+
+    static func isDead(_ path: String) -> AsofError {
+        AsofError(.failure, "the server of the mount at \(path) has ended", hint: OverlayControl.afterDeath(path))
+    }
+
+    /// Whether anybody serves the mount. What the kernel has of it does not say.
+    private func answers(_ path: String) -> Bool {
+        do throws(Errno) { _ = try SystemCall.open(path, O_RDONLY | O_DIRECTORY) } catch { return error.rawValue != ENOTCONN }
+        return true
     }
 
     /// The overlay's folder of the mount at a path that was given.

@@ -10,7 +10,7 @@ enum MountWriters {
     static func settle(_ given: String) throws(AsofError) {
         let path = Session.absolute(given)
         let found: OpenWriters.Findings
-        do throws(Errno) { found = try OpenWriters.find(below: path) } catch { throw AsofError(error, "cannot look through the processes") }
+        do throws(Errno) { found = try OpenWriters.find(below: path) } catch { throw failure(error, path, "cannot look through the processes") }
         if let writer = found.groups.first?.root {
             let others = found.groups.count == 1 ? "" : ", and \(found.groups.count - 1) other processes with theirs"
             throw AsofError(
@@ -21,7 +21,11 @@ enum MountWriters {
             let mount = try SystemCall.open(path, O_RDONLY | O_DIRECTORY)
             try SystemCall.syncFileSystem(mount.raw)
         } catch {
-            throw AsofError(error, "cannot write out what is in memory of \(path)")
+            throw failure(error, path, "cannot write out what is in memory of \(path)")
         }
+    }
+
+    private static func failure(_ error: Errno, _ path: String, _ message: String) -> AsofError {
+        error.rawValue == ENOTCONN ? MountRegistry.isDead(path) : AsofError(error, message)
     }
 }
