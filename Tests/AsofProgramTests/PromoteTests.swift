@@ -258,4 +258,17 @@ struct PromoteTests {
         let said = try promoting.error()
         #expect(said.contains("has ended") && said.contains("asof umount --lazy"), "\(said)")
     }
+
+    @Test func `a target that cannot be made does not replace the one that was begun`() throws {
+        let fixture = try ProgramFixture()
+        try fixture.capture("a")
+        try mounted(fixture)
+        #expect(try fixture.run("promote", "mnt", "--to", "promoted").code == 0)
+        // Its hidden folder would have too long a name.
+        let failed = try fixture.run("promote", "mnt", "--to", String(repeating: "x", count: 250))
+        #expect(failed.code == 1 && !failed.error.contains("remove it"), "\(failed)")
+        let done = try fixture.run("promote", "mnt", "--finalize", "--json")
+        #expect(done.output.contains("\"directory\":\"\(fixture.folder.path("promoted"))\""), "\(done)")
+        #expect(try fixture.run("umount", "mnt").code == 0)
+    }
 }

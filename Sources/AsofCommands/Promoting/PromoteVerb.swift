@@ -50,7 +50,6 @@ enum PromoteVerb {
             try DryRun.say("promote the mount to \(promotion.target)", with: ["directory": promotion.target], invocation)
             return 0
         }
-        try OverlayFolder.save(promotion, at: mounted.folder)
         let folder = try RestoreFolder(
             at: path, site,
             new: RestoreState(
@@ -58,6 +57,7 @@ enum PromoteVerb {
         guard folder.known.lsn == mounted.view.cut.lsn.rawValue, folder.known.repository == mounted.repository.configuration.id.description else {
             throw AsofError(.failure, "\(path) holds the promotion of another state", hint: "remove that folder, or take another --to")
         }
+        try remember(promotion, mounted, invocation)
         try hydrate(mounted, folder, promotion, invocation, signals)
         guard invocation.flag("finalize") else {
             try say(promotion, mounted, invocation)
@@ -103,18 +103,27 @@ enum PromoteVerb {
         guard !isEnded else {
             throw AsofError(.failure, "this mount was promoted to \(begun.target) already", hint: "copy that folder, or move it")
         }
-        let left = RestoreFolder.promotionPath(for: begun.target)
-        if !invocation.flag("quiet"), (try? SystemCall.status(left)) != nil { Console.note("what was written for \(begun.target) stays in \(left): remove it if nobody needs it") }
         // What is frozen stays so, and is the same wherever it goes.
         var promotion = OverlayPromotion(target: target)
         promotion.isFrozen = begun.isFrozen
         return promotion
     }
 
+    /// The target can be made: from now on a command without --to means it.
+    private static func remember(_ promotion: OverlayPromotion, _ mounted: MountedOverlay, _ invocation: Invocation) throws(AsofError) {
+        let before = try OverlayFolder.promotion(at: mounted.folder)
+        try OverlayFolder.save(promotion, at: mounted.folder)
+        guard let before, before.target != promotion.target, !invocation.flag("quiet") else { return }
+        let left = RestoreFolder.promotionPath(for: before.target)
+        if (try? SystemCall.status(left)) != nil { Console.note("what was written for \(before.target) stays in \(left): remove it if nobody needs it") }
+    }
+
     /// Whether the target has its name, even if that is not noted yet.
     private static func isEnded(_ promotion: OverlayPromotion, _ mounted: MountedOverlay) throws(AsofError) -> Bool {
-        guard promotion.isFrozen, let ended = endedPath(promotion, mounted) else { return false }
-        return try isOurs(ended, promotion, mounted)
+        guard promotion.isFrozen else { return false }
+        if let ended = endedPath(promotion, mounted) { return try isOurs(ended, promotion, mounted) }
+        let path = RestoreFolder.promotionPath(for: promotion.target)
+        return (try? SystemCall.status("\(path)/tree")) == nil ? try PromotedChanges.owner(in: path) == mounted.id : false
     }
 
     /// What a promotion of this view to that target left to clear away; nil: nothing.
