@@ -259,6 +259,25 @@ struct PromoteTests {
         #expect(said.contains("has ended") && said.contains("asof umount --lazy"), "\(said)")
     }
 
+    @Test func `a mount that is frozen says so, and what goes on`() throws {
+        let fixture = try ProgramFixture()
+        try fixture.capture("a")
+        try mounted(fixture, "--overlay", "o")
+        #expect(try fixture.crash("promote.departed.after", "promote", "mnt", "--to", "promoted", "--finalize").code == 128 + SIGKILL)
+        for _ in 0..<2 {
+            let status = try fixture.run("promote", "mnt", "--status")
+            #expect(status.output.contains("frozen") && status.output.contains("asof promote mnt --finalize"), "\(status)")
+            #expect(try fixture.run("promote", "mnt", "--status", "--json").output.contains("\"stage\":\"frozen\""))
+            #expect(try fixture.run("umount", "mnt").code == 0)
+            let again = try fixture.run("mount", "--at", "latest", "--rw", "--overlay", "o", "mnt")
+            #expect(again.code == 0 && again.error.contains("is being promoted to \(fixture.folder.path("promoted"))"), "\(again)")
+        }
+        #expect(try fixture.run("promote", "mnt", "--finalize").code == 0)
+        #expect(try fixture.run("umount", "mnt").code == 0)
+        #expect(try fixture.run("mount", "--at", "latest", "--rw", "--overlay", "o", "mnt").error.contains("was promoted to"))
+        #expect(try fixture.run("umount", "mnt").code == 0)
+    }
+
     @Test func `a target that cannot be made does not replace the one that was begun`() throws {
         let fixture = try ProgramFixture()
         try fixture.capture("a")

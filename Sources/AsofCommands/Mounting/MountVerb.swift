@@ -65,6 +65,7 @@ enum MountVerb {
     static func warn(_ facts: ServedMount.Facts, _ invocation: Invocation) {
         guard !invocation.flag("quiet") else { return }
         if let note = facts.note { Console.note(note) }
+        if let frozen = facts.frozen { Console.note(frozen) }
         if let name = Name("user.asof.exact"), let directory = try? SystemCall.open(facts.mountPoint, SystemCall.O_PATH),
             let value = try? SystemCall.extendedAttribute(directory.raw, name), value.elementsEqual("false".utf8)
         {

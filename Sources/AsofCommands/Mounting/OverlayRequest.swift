@@ -36,6 +36,14 @@ struct OverlayRequest {
         }
     }
 
+    /// Why nothing can be changed in the mount; nil: all can.
+    static func frozen(_ overlay: OverlayFileSystem, _ mountPoint: String) throws(AsofError) -> String? {
+        guard let promotion = try OverlayFolder.promotion(at: overlay.place), promotion.isFrozen else { return nil }
+        return promotion.isDone
+            ? "nothing can be changed here: the overlay was promoted to \(promotion.target)"
+            : "nothing can be changed here: the overlay is being promoted to \(promotion.target); `asof promote \(ShellWord.quoted(mountPoint)) --finalize` goes on"
+    }
+
     func open(_ view: View, _ session: Session, _ presentation: ViewFileSystem.Presentation) throws(AsofError) -> OverlayFileSystem {
         let identity = OverlayFolder.Identity(
             repository: session.repository.configuration.id.description, timeline: view.timeline, lsn: view.cut.lsn, time: view.cut.time)

@@ -22,6 +22,8 @@ struct ServedMount {
         var age: String?
         /// Why the newest state is not shown, for people.
         var note: String?
+        /// Why nothing can be changed in a mount that was to be; for people.
+        var frozen: String?
     }
 
     let facts: Facts
@@ -36,7 +38,8 @@ struct ServedMount {
         try StackedMount.refuse(mountPoint)
         try Self.requireEmpty(mountPoint)
         let session = try Session(invocation)
-        try self.init(invocation, session, at: mountPoint, changes: try OverlayRequest(invocation))
+        let changes = try OverlayRequest(invocation)
+        try self.init(invocation, session, at: mountPoint, changes: changes)
         registration = MountRegistry(stateFolder: session.stateFolder).register(mountPoint, overlay: overlay?.place)
     }
 
@@ -63,6 +66,7 @@ struct ServedMount {
             let view = try View(cut, of: session.timeline, head: head, reader: reader)
             try view.open()
             opened = try changes?.open(view, session, presentation)
+            if let opened { facts.frozen = try OverlayRequest.frozen(opened, mountPoint) }
             fileSystem = opened ?? ViewFileSystem(view, presentation: presentation)
         } else {
             let head = try session.timeline.head()

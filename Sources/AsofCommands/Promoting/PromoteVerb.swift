@@ -12,7 +12,8 @@ enum PromoteVerb {
     private struct Answer: Encodable {
         var directory: String
         var lsn: UInt64
-        /// `begun`: the past is being written; `ready`: only changes are left; `done`.
+        /// `begun`: the past is being written; `ready`: only changes are left; `frozen`: the mount cannot be changed any more, and
+        /// not all is written; `done`.
         var stage: String
         var files: UInt64
         var bytes: UInt64
@@ -170,7 +171,7 @@ enum PromoteVerb {
 
     private static func say(_ promotion: OverlayPromotion, _ mounted: MountedOverlay, _ invocation: Invocation) throws(AsofError) {
         let state = try RestoreFolder.state(at: RestoreFolder.promotionPath(for: promotion.target))
-        let stage = promotion.isDone ? "done" : state?.isWhole == true ? "ready" : "begun"
+        let stage = promotion.isDone ? "done" : promotion.isFrozen ? "frozen" : state?.isWhole == true ? "ready" : "begun"
         let answer = Answer(directory: promotion.target, lsn: mounted.view.cut.lsn.rawValue, stage: stage, files: state?.files ?? 0, bytes: state?.bytes ?? 0)
         if invocation.flag("json") { return try Console.json(answer) }
         switch stage {
@@ -179,6 +180,9 @@ enum PromoteVerb {
             let changes = try mounted.contents().differences(from: mounted.view).count
             Console.line("the past is written for \(promotion.target): \(HumanFormat.count(answer.files)) files, \(HumanFormat.bytes(answer.bytes)); \(HumanFormat.count(UInt64(changes))) changes are left")
             Console.line("stop the server on the mount, then: asof promote \(ShellWord.quoted(try invocation.argument("MOUNTPOINT"))) --finalize")
+        case "frozen":
+            Console.line("the mount is frozen, and not all is written for \(promotion.target) yet")
+            Console.line("to go on: asof promote \(ShellWord.quoted(try invocation.argument("MOUNTPOINT"))) --finalize")
         default: Console.line("the past is being written for \(promotion.target): \(HumanFormat.count(answer.files)) files, \(HumanFormat.bytes(answer.bytes)) until now")
         }
     }
