@@ -290,4 +290,13 @@ struct PromoteTests {
         #expect(done.output.contains("\"directory\":\"\(fixture.folder.path("promoted"))\""), "\(done)")
         #expect(try fixture.run("umount", "mnt").code == 0)
     }
+
+    @Test func `an overlay and its mount point do not lie in each other`() throws {
+        let fixture = try ProgramFixture()
+        try fixture.capture("a")
+        for (overlay, mountPoint) in [("mnt", "mnt"), ("mnt/o", "mnt"), ("mnt/o/deeper", "mnt"), (".", "mnt")] {
+            let refused = try fixture.run("mount", "--at", "latest", "--rw", "--overlay", overlay, mountPoint)
+            #expect(refused.code == 64 && refused.error.contains(" lies in "), "\(refused)")
+        }
+    }
 }

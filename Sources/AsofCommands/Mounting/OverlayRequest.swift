@@ -36,6 +36,24 @@ struct OverlayRequest {
         }
     }
 
+    /// Throws where one would hide the other, or lie in it.
+    func requireApart(from mountPoint: String) throws(AsofError) {
+        guard let folder else { return }
+        // It may not be there yet.
+        var (above, below) = (folder, "")
+        while (try? SystemCall.realPath(above)) == nil, let slash = above.lastIndex(of: "/"), above != "/" {
+            below = above[slash...] + below
+            above = slash == above.startIndex ? "/" : String(above[..<slash])
+        }
+        let real = ((try? SystemCall.realPath(above)) ?? above) + below
+        if FolderLayout.isInside(real, mountPoint) {
+            throw AsofError(.usage, "the overlay \(folder) lies in \(mountPoint), and would be hidden by the mount", hint: "give --overlay a folder elsewhere")
+        }
+        if FolderLayout.isInside(mountPoint, real) {
+            throw AsofError(.usage, "\(mountPoint) lies in the overlay \(folder), which holds nothing but changes", hint: "mount elsewhere")
+        }
+    }
+
     /// Why nothing can be changed in the mount; nil: all can.
     static func frozen(_ overlay: OverlayFileSystem, _ mountPoint: String) throws(AsofError) -> String? {
         guard let promotion = try OverlayFolder.promotion(at: overlay.place), promotion.isFrozen else { return nil }

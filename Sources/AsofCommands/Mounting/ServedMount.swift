@@ -39,6 +39,7 @@ struct ServedMount {
         try Self.requireEmpty(mountPoint)
         let session = try Session(invocation)
         let changes = try OverlayRequest(invocation)
+        try changes?.requireApart(from: mountPoint)
         try self.init(invocation, session, at: mountPoint, changes: changes)
         registration = MountRegistry(stateFolder: session.stateFolder).register(mountPoint, overlay: overlay?.place)
     }
