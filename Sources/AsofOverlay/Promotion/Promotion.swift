@@ -160,10 +160,13 @@ package struct Promotion {
         for place in places where done.insert(place.inode).inserted {
             if let node = contents.state.nodes[place.inode], !node.attributes.isDirectory { try fill(node, at(place.path)) }
         }
+        var others: Set<InodeNumber> = []
         for node in contents.nameless(besides: done) {
-            let path = limbo(node.inode)
-            // Without a name in the captured directory, though it had more links than names there.
-            if isThere(path) { try fill(node, path) }
+            if isThere(limbo(node.inode)) { try fill(node, limbo(node.inode)) } else { others.insert(node.inode) }
+        }
+        // By any name that the view has.
+        for (inode, path) in try contents.names(of: others, over: view) {
+            if let node = contents.state.nodes[inode] { try fill(node, at(path)) }
         }
     }
 
