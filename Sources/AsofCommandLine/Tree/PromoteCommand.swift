@@ -12,8 +12,9 @@ enum PromoteCommand {
             """,
             """
             With `--finalize` the changes follow: from then on the mount can be read, but not changed any more; they are written, everything is \
-            made durable, and DIR gets its name by one rename. Stop the server on the mount first. `--finalize` can be given at once, or later \
-            without `--to`. A promotion that was begun can be left alone as long as nothing was finalized: remove the hidden folder beside DIR.
+            made durable, and DIR gets its name by one rename. Stop the server on the mount first: it refuses while a process has a file there \
+            open for writing. `--finalize` can be given at once, or later without `--to`; interrupted, it goes on, or with another `--to` where the file \
+            system of DIR cannot hold what is there. A promotion that was begun can be left alone as long as nothing was finalized: remove the hidden folder beside DIR.
             """,
         ],
         positionals: [Positional("MOUNTPOINT", .directory, help: "The folder that was given to mount.")],
