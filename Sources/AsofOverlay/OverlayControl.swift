@@ -81,7 +81,7 @@ package final class OverlayControl: Sendable {
             throw [ECONNREFUSED, ECONNRESET, EPIPE, ENOENT].contains(error.rawValue)
                 ? AsofError(.unavailable, "\(message): its server has ended", hint: afterDeath("MOUNTPOINT")) : AsofError(error, message)
         }
-        guard let line else { throw AsofError(.unavailable, "the mount ended while it was asked", hint: afterDeath("MOUNTPOINT")) }
+        guard let line else { throw AsofError(.unavailable, "the mount does not answer: its server has ended meanwhile", hint: afterDeath("MOUNTPOINT")) }
         if let error = try JSONText.decode(Answer.self, Array(line.utf8), name: "the answer of the mount").error { throw AsofError(.unavailable, error) }
     }
 }
