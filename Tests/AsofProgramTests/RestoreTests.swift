@@ -20,6 +20,23 @@ extension ProgramTests {
 
         private func status(_ name: String) throws -> FileStatus { try SystemCall.status(fixture.folder.path(name), following: false) }
 
+        /// A full disk passes; a file system that has no room for a file's attributes does not.
+        @Test func `an attribute that the target cannot hold is named`() throws {
+            for name in ["a", "b", "c"] {
+                try fixture.folder.write("data/\(name)", [1])
+                let file = try SystemCall.open(fixture.folder.path("data/\(name)"), O_RDONLY)
+                try SystemCall.setExtendedAttribute(file.raw, "user.long", [UInt8](repeating: 7, count: 3800))
+            }
+            try fixture.capture()
+            let disk = fixture.folder.path("disk")
+            try SystemCall.makeDirectory(disk, mode: 0o755)
+            // Attributes take the room of inodes there.
+            try #require(Glibc.mount("tmpfs", disk, "tmpfs", 0, "size=4m,nr_inodes=16") == 0)
+            defer { umount2(disk, Int32(MNT_DETACH)) }
+            let refused = try fixture.run("restore", "--at", "latest", "--to", "disk/new")
+            #expect(refused.code == 1 && refused.error.contains("does not hold the extended attribute user.long of 3800 bytes on "), "\(refused)")
+        }
+
         @Test func `writes everything that was captured, and what it says is so`() throws {
             let big = (0..<3_000_000).map { UInt8(truncatingIfNeeded: $0 &* 2_654_435_761 >> 7) }
             try fixture.folder.write("data/big", big)

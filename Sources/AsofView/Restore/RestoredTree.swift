@@ -165,24 +165,39 @@ final class RestoredTree {
     /// The times last: everything before changes them.
     private func dress(_ descriptor: Int32, _ inode: InodeNumber, _ attributes: Attributes, _ path: () -> String) throws(AsofError) {
         let extended = try view.extendedAttributes(of: inode)
+        let isOwned: Bool
+        // Another owner takes setuid bits and capabilities away, so it comes first.
+        do throws(Errno) { isOwned = try setOwner(descriptor, attributes) } catch { throw AsofError(error, "cannot set the attributes of \(path())") }
+        var isComplete = isOwned
+        for (name, value) in extended {
+            do throws(Errno) { try SystemCall.setExtendedAttribute(descriptor, name, value) } catch {
+                // Those of `trusted` and `security` are for root alone.
+                if !isRoot, error.rawValue == EPERM {
+                    isComplete = false
+                    continue
+                }
+                throw refusal(of: name, value.count, error, path())
+            }
+        }
+        if !isComplete { progress.lackedPermission() }
         do throws(Errno) {
-            // Another owner takes setuid bits and capabilities away, so it comes first.
-            let isOwned = try setOwner(descriptor, attributes)
-            var isComplete = isOwned
             // To be run as whoever restores it is not what a setuid bit meant.
             let mode = isOwned ? attributes.mode : attributes.mode & ~0o6000
-            for (name, value) in extended {
-                do throws(Errno) { try SystemCall.setExtendedAttribute(descriptor, name, value) } catch {
-                    // Those of `trusted` and `security` are for root alone.
-                    guard !isRoot, error.rawValue == EPERM else { throw error }
-                    isComplete = false
-                }
-            }
-            if !isComplete { progress.lackedPermission() }
             if attributes.kind != .symbolicLink { try SystemCall.changeMode(descriptor, mode) }
             try SystemCall.setTimes(descriptor, accessed: .instant(attributes.modified), modified: .instant(attributes.modified))
         } catch {
             throw AsofError(error, "cannot set the attributes of \(path())")
+        }
+    }
+
+    private func refusal(of name: Name, _ length: Int, _ error: Errno, _ path: String) -> AsofError {
+        switch error.rawValue {
+        // Most often not the disk is full, but the room that a file has for them.
+        case ENOSPC, E2BIG, ERANGE, EOPNOTSUPP:
+            AsofError(
+                .failure, "the file system of the target does not hold the extended attribute \(name) of \(length) bytes on \(path): \(error.text)",
+                hint: "restore to another file system; on one that is full: free space, and give the same command again")
+        default: AsofError(error, "cannot set the extended attribute \(name) of \(path)")
         }
     }
 
