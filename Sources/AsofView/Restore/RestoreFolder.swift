@@ -43,7 +43,9 @@ package final class RestoreFolder: Sendable {
     }
 
     private static func isForeign(_ path: String) -> AsofError {
-        AsofError(.failure, "\(path) belongs to another user, or others may write to it: this user's restore did not make it", hint: "look into it, and move it away")
+        AsofError(
+            .failure, "\(path) belongs to another user, or others may write to it: this user's restore did not make it",
+            hint: "if that user began a restore, it is that user who finishes it, by the same command; else look into it, and move it away")
     }
 
     static func isBusy(_ path: String) -> AsofError { AsofError(.locked, "another restore works in \(path) now", hint: "wait for its end") }
