@@ -9,7 +9,7 @@ package enum CrashPointNames {
         "journal.keep.after",
         "journal.sync.after", "journal.sync.before",
         "overlay.checkpoint.after", "overlay.checkpoint.before", "overlay.checkpoint.data", "overlay.checkpoint.table",
-        "overlay.commit.after", "overlay.commit.before", "overlay.write.after", "overlay.write.before",
+        "overlay.commit.after", "overlay.commit.before", "overlay.write.after", "overlay.write.before", "overlay.write.part",
         "promote.arrived", "promote.cleared", "promote.departed.after", "promote.departed.before", "promote.filled", "promote.finished.before", "promote.frozen.after",
         "promote.frozen.before",
         "record.change.after", "record.change.before", "record.write.after", "record.write.before",

@@ -44,8 +44,20 @@ final class DataFiles: Sendable {
         return opened
     }
 
-    func write(_ inode: InodeNumber, at offset: UInt64, _ bytes: UnsafeRawBufferPointer) throws(Errno) {
-        try file(inode, creating: true).withRaw { raw throws(Errno) in try SystemCall.writeFully(raw, at: offset, bytes) }
+    /// `covered`: which parts of the range have bytes already. They come last: where there is no room for the others, nothing has changed.
+    func write(_ inode: InodeNumber, at offset: UInt64, _ bytes: UnsafeRawBufferPointer, over covered: [Range<UInt64>]) throws(Errno) {
+        let range = offset..<offset + UInt64(bytes.count)
+        try file(inode, creating: true).withRaw { raw throws(Errno) in
+            guard !covered.isEmpty, covered != [range] else { return try SystemCall.writeFully(raw, at: offset, bytes) }
+            for isCovered in [false, true] {
+                if isCovered { CrashPoint.reach("overlay.write.part") }
+                try range.forEachPart(covered) { part, isWithin throws(Errno) in
+                    guard isWithin == isCovered else { return }
+                    let piece = bytes[Int(part.lowerBound - offset)..<Int(part.upperBound - offset)]
+                    try SystemCall.writeFully(raw, at: part.lowerBound, UnsafeRawBufferPointer(rebasing: piece))
+                }
+            }
+        }
     }
 
     /// Fills `buffer`: what is there was written, so the file is long enough.

@@ -29,27 +29,13 @@ extension OverlayFileSystem {
         func piece(_ range: Range<UInt64>) -> UnsafeMutableRawBufferPointer {
             UnsafeMutableRawBufferPointer(rebasing: buffer[Int(range.lowerBound - offset)..<Int(range.upperBound - offset)])
         }
-        try Self.parts(of: offset..<end, covered) { (range, isCovered) throws(Errno) in
+        try (offset..<end).forEachPart(covered) { (range, isCovered) throws(Errno) in
             if isCovered { return try store.read(inode, at: range.lowerBound, into: piece(range)) }
-            try Self.parts(of: range, node.isInView ? erased : [range]) { (range, isErased) throws(Errno) in
+            try range.forEachPart(node.isInView ? erased : [range]) { (range, isErased) throws(Errno) in
                 if isErased { piece(range).initializeMemory(as: UInt8.self, repeating: 0) } else { try base.read(inode, at: range.lowerBound, into: piece(range)) }
             }
         }
         return Int(end - offset)
-    }
-
-    /// Goes through `range` in pieces that lie all within or all outside of `set`, which is sorted.
-    private static func parts(
-        of range: Range<UInt64>, _ set: [Range<UInt64>], _ body: (Range<UInt64>, _ isWithin: Bool) throws(Errno) -> Void
-    ) throws(Errno) {
-        var position = range.lowerBound
-        for part in set where part.upperBound > position && part.lowerBound < range.upperBound {
-            if part.lowerBound > position { try body(position..<part.lowerBound, false) }
-            let start = max(position, part.lowerBound)
-            position = min(part.upperBound, range.upperBound)
-            try body(start..<position, true)
-        }
-        if position < range.upperBound { try body(position..<range.upperBound, false) }
     }
 
     package func write(

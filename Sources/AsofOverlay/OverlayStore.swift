@@ -51,13 +51,14 @@ final class OverlayStore: Sendable {
         let table = try OverlayFolder.table(at: folder.path)
         var state = table.state
         let files = data
-        journal = try ChangeJournal(folder: "\(folder.path)/journal", checkpoint: table.lsn) { (transaction, bytes) throws(AsofError) in
+        journal = try ChangeJournal(folder: "\(folder.path)/journal", checkpoint: table.lsn) { (operations, bytes) throws(AsofError) in
             var position = 0
-            for operation in transaction.operations {
+            for operation in operations {
                 if case .write(let inode, let offset, let length) = operation {
                     let piece = UnsafeRawBufferPointer(rebasing: bytes[position..<position + length])
                     position += length
-                    do throws(Errno) { try files.write(inode, at: offset, piece) } catch {
+                    let range = offset..<offset.end(after: UInt64(length))
+                    do throws(Errno) { try files.write(inode, at: offset, piece, over: state.nodes[inode]?.covered.overlapping(range) ?? []) } catch {
                         throw AsofError(error, "cannot write to the overlay's data in \(folder.path)")
                     }
                 }
@@ -112,24 +113,25 @@ final class OverlayStore: Sendable {
 
     /// A write: into the data file, between its intent and its commit.
     func write(_ node: OverlayNode, at offset: UInt64, _ bytes: UnsafeRawBufferPointer, _ operations: [Operation]) throws(Errno) {
-        guard let journal else { return try data.write(node.inode, at: offset, bytes) }
         let range = offset..<offset + UInt64(bytes.count)
+        let covered = node.covered.overlapping(range)
+        guard let journal else { return try data.write(node.inode, at: offset, bytes, over: covered) }
         // Behind a durable checkpoint, bytes that were cut off must stay until it is durable that they were.
         if !node.isCutDurable, node.cut.overlaps(range) {
             try synchronize()
             node.isCutDurable = true
         }
         // Of a node without a name nothing outlives a crash.
-        guard !node.isGone else { return try data.write(node.inode, at: offset, bytes) }
-        let intent = try journaling { () throws(AsofError) in try journal.begin(node.inode, bytes) }
+        guard !node.isGone else { return try data.write(node.inode, at: offset, bytes, over: covered) }
+        let intent = try journaling { () throws(AsofError) in try journal.begin(node.inode, .write, operations, bytes) }
         CrashPoint.reach("overlay.write.before")
-        do throws(Errno) { try data.write(node.inode, at: offset, bytes) } catch {
+        do throws(Errno) { try data.write(node.inode, at: offset, bytes, over: covered) } catch {
             journal.abort(intent)
             noteFull(error)
             throw error
         }
         CrashPoint.reach("overlay.write.after")
-        try journaling { () throws(AsofError) in try journal.commit(intent, .write, operations) }
+        try journaling { () throws(AsofError) in try journal.commit(intent) }
     }
 
     /// The overlay's own bytes.

@@ -29,4 +29,18 @@ extension UInt64 {
 
 extension Range<UInt64> {
     var length: Int64 { Int64(clamping: upperBound &- lowerBound) }
+
+    /// Goes through the range in pieces that lie all within or all outside of `set`, which is sorted.
+    func forEachPart<Failure>(
+        _ set: [Range<UInt64>], _ body: (Range<UInt64>, _ isWithin: Bool) throws(Failure) -> Void
+    ) throws(Failure) {
+        var position = lowerBound
+        for part in set where part.upperBound > position && part.lowerBound < upperBound {
+            if part.lowerBound > position { try body(position..<part.lowerBound, false) }
+            let start = Swift.max(position, part.lowerBound)
+            position = Swift.min(part.upperBound, upperBound)
+            try body(start..<position, true)
+        }
+        if position < upperBound { try body(position..<upperBound, false) }
+    }
 }

@@ -30,13 +30,14 @@ struct JournalTests {
             references: PayloadReferences(anchor: backing.unmanaged, recovered: recovered.references), lastLSN: last.lsn, lastTime: last.time)
     }
 
-    /// Commits `count` writes of random sizes, some copied by a system call; some intents are aborted, the last is left open.
+    /// Commits `count` writes of random sizes, some copied by a system call and some with their plan; some intents are aborted, the last is left open.
     private func fill(_ journal: Journal, _ count: Int, _ random: inout SplitMix64) throws {
         for number in 1...count {
             let inode = InodeNumber(UInt64(2 + number % 5))
             let bytes = random.bytes(random.chance(10) ? random.below(60_000) : random.below(300))
             try bytes.withUnsafeBytes { bytes in
-                let intent = try journal.begin([inode], payload: bytes)
+                let plan = JournalCodec.Plan(verb: .write, operations: JournalCodec.encode(operations: [.write(inode, offset: 0, length: bytes.count)]))
+                let intent = try journal.begin([inode], plan: random.chance(50) ? plan : nil, payload: bytes)
                 if random.chance(10) { return journal.abort(intent) }
                 try journal.commit(intent, .write, [.write(inode, offset: UInt64(number), length: bytes.count)])
             }

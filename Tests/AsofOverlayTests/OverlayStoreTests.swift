@@ -1,3 +1,4 @@
+import AsofCapture
 import AsofCore
 import AsofFileSystem
 import AsofSystem
@@ -71,6 +72,89 @@ struct OverlayStoreTests {
         _ = try bytes.withUnsafeMutableBytes { try later.read(found.id, handle: 0, offset: 0, into: $0) }
         #expect(bytes == [4, 5, 6, 7])
         try later.stop()
+    }
+
+    /// A server that is killed in the middle of a write leaves its bytes in part in the place of older ones.
+    @Test func `a write that was begun and never answered is finished, once`() throws {
+        let fixture = try OverlayFixture()
+        let name = try #require(Name("file"))
+        let overlay = try fixture.overlay("overlay")
+        let (node, _) = try overlay.create(name, in: 1, mode: 0o644, flags: 0, request)
+        try write(overlay, node.id, at: 0, [UInt8](repeating: 1, count: 8))
+        try overlay.stop()
+
+        // What such a server leaves: a write and an aborted one are begun, and a part of the first is in the data file.
+        try copy(fixture, "overlay", to: "killed")
+        let folder = fixture.folder.path("killed")
+        do {
+            let journal = try ChangeJournal(folder: "\(folder)/journal", checkpoint: try OverlayFolder.table(at: folder).lsn) { _, _ in }
+            func begin(at offset: UInt64, _ bytes: [UInt8]) throws -> ChangeJournal.Intent {
+                var attributes = node.attributes
+                attributes.size = offset + UInt64(bytes.count)
+                let inode = InodeNumber(node.id)
+                return try bytes.withUnsafeBytes {
+                    try journal.begin(inode, .write, [.write(inode, offset: offset, length: bytes.count), .attributes(inode, attributes, isBorn: false)], $0)
+                }
+            }
+            journal.abort(try begin(at: 0, [9, 9, 9]))
+            _ = try begin(at: 4, [UInt8](repeating: 2, count: 8))
+        }
+        let data = try SystemCall.open("\(folder)/data/\(String(node.id, radix: 16))", O_WRONLY)
+        try [UInt8](repeating: 2, count: 2).withUnsafeBytes { try SystemCall.writeFully(data.raw, at: 4, $0) }
+        try copy(fixture, "killed", to: "next")
+
+        func contents(_ overlay: OverlayFileSystem) throws -> [UInt8] {
+            let found = try overlay.lookup(name, in: 1, request)
+            var bytes = [UInt8](repeating: 0xEE, count: Int(found.attributes.size))
+            _ = try bytes.withUnsafeMutableBytes { try overlay.read(found.id, handle: 0, offset: 0, into: $0) }
+            return bytes
+        }
+        let after = try fixture.overlay("next")
+        #expect(try contents(after) == [1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2])
+        // It is not done again over what came later: neither in the next life nor where a power cut brings the journal's old file back.
+        try write(after, node.id, at: 4, [3, 3])
+        let later: [UInt8] = [1, 1, 1, 1, 3, 3, 2, 2, 2, 2, 2, 2]
+        try copy(fixture, "next", to: "power-cut")
+        try after.stop()
+        try copy(fixture, "next", to: "stopped")
+        // Behind a checkpoint even the file that says what came of it may have been let go.
+        for file in try fixture.folder.names(in: "stopped/journal") { try SystemCall.unlink(fixture.folder.path("stopped/journal/\(file)")) }
+        for place in ["power-cut", "stopped"] {
+            for file in try fixture.folder.names(in: "killed/journal") where file.hasPrefix("journal-") {
+                try fixture.folder.write("\(place)/journal/\(file)", try fixture.folder.read("killed/journal/\(file)"))
+            }
+            let cut = try fixture.overlay(place)
+            #expect(try contents(cut) == later, "\(place)")
+            try cut.stop()
+        }
+    }
+
+    /// Where what is new has no room, what was there stays as it was.
+    @Test(.enabled(if: getuid() == 0, "mounting a small tmpfs needs root: a full disk is NOT tested"), arguments: [true, false])
+    func `a write that finds the disk full changes nothing`(_ isTemporary: Bool) throws {
+        let fixture = try OverlayFixture()
+        let place = isTemporary ? "temporary" : "disk"
+        try SystemCall.makeDirectory(fixture.folder.path(place), mode: 0o755)
+        try #require(mount("tmpfs", fixture.folder.path(place), "tmpfs", 0, "size=48m") == 0)
+        defer { umount2(fixture.folder.path(place), Int32(MNT_DETACH)) }
+        let overlay = try fixture.overlay(isTemporary ? nil : "disk/overlay", expectingFailures: true)
+        let (node, _) = try overlay.create(try #require(Name("file")), in: 1, mode: 0o644, flags: 0, request)
+        let old = [UInt8](repeating: 1, count: 8192)
+        try write(overlay, node.id, at: 0, old)
+        if !isTemporary { try overlay.store.checkpoint() }
+        // Room for the journal is kept ready; for more bytes there is none.
+        let ballast = try SystemCall.open(fixture.folder.path("\(place)/ballast"), O_WRONLY | O_CREAT, mode: 0o600)
+        SystemClock.sleep(.milliseconds(300))
+        var end: UInt64 = 0
+        while (try? [UInt8](repeating: 0, count: 4096).withUnsafeBytes { try SystemCall.writeFully(ballast.raw, at: end, $0) }) != nil { end += 4096 }
+        #expect(throws: Errno(ENOSPC)) { try write(overlay, node.id, at: 4096, [UInt8](repeating: 2, count: 1 << 20)) }
+        #expect(try overlay.attributes(of: node.id, handle: nil).attributes.size == 8192)
+        var found = [UInt8](repeating: 0, count: 8192)
+        _ = try found.withUnsafeMutableBytes { try overlay.read(node.id, handle: 0, offset: 0, into: $0) }
+        let isUnchanged = found == old
+        #expect(isUnchanged)
+        try SystemCall.truncate(ballast.raw, to: 0)
+        try overlay.stop()
     }
 
     /// A disk that turns a bit is no power cut: what was durable behind it is not forgotten.

@@ -5,8 +5,8 @@
 
 Each round makes a random directory, captures it, mounts it with `--rw --overlay` in the foreground, and one writer makes random calls until asof
 dies. Then the same command mounts it again, and
-  - after a kill: the directory is what the model says after all calls that returned, or after the one more that was in flight, of which a write
-    may be there in part;
+  - after a kill: the directory is what the model says after all calls that returned, or after the one more that was in flight (of a
+    write of several requests, after some of them);
   - after a power cut (everything on an ext4 image that is shut down without a flush): it is what the model says after some number of the calls,
     not fewer than had returned when the last fsync that returned began; bytes may be those of later writes that no fsync followed;
   - what no call spoke of has the inode number that it had;
@@ -26,10 +26,10 @@ import file_model
 import processes
 from power_cuts import Disk, Place
 
-POINTS = ("overlay.commit.before", "overlay.commit.after", "overlay.write.before", "overlay.write.after", "overlay.checkpoint.before",
-          "overlay.checkpoint.data", "overlay.checkpoint.table", "overlay.checkpoint.after", "journal.intent.before", "journal.intent.reserved",
-          "journal.intent.after", "journal.commit.before", "journal.commit.after", "journal.sync.before", "journal.sync.after",
-          "durable.replace.written", "durable.replace.renamed")
+POINTS = ("overlay.commit.before", "overlay.commit.after", "overlay.write.before", "overlay.write.part", "overlay.write.after",
+          "overlay.checkpoint.before", "overlay.checkpoint.data", "overlay.checkpoint.table", "overlay.checkpoint.after", "journal.intent.before",
+          "journal.intent.reserved", "journal.intent.after", "journal.commit.before", "journal.commit.after", "journal.sync.before",
+          "journal.sync.after", "durable.replace.written", "durable.replace.renamed")
 #: What a call on a mount whose server has died ends with.
 GONE = {errno.ENOTCONN, errno.ECONNABORTED, errno.EIO, errno.ENODEV}
 
@@ -131,12 +131,9 @@ class Scene:
         if found and flying is not None:
             further = after.copy()
             further.apply(flying)
-            # A write that never returned may be there in part: some of its bytes, with the size and times from before or from after it.
-            explains = Later([flying]).explains if flying[0] == "write" else None
-            for state in [further, *([after] if explains else []), *self._parts(after, flying)]:
-                if not file_model.differences(state, self.mountpoint, explains):
-                    # What it is exactly from now on is what is there.
-                    found, after = [], reread(state, self.mountpoint) if explains else state
+            for state in [further, *self._parts(after, flying)]:
+                if not file_model.differences(state, self.mountpoint):
+                    found, after = [], state
                     break
         self.model = after
         return found

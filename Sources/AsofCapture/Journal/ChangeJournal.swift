@@ -9,9 +9,10 @@ internal import Glibc
 package final class ChangeJournal: Sendable {
     private let journal: Journal
 
-    /// A change that was begun.
+    /// A write that was begun.
     package struct Intent {
         fileprivate var intent: Journal.Intent
+        fileprivate var plan: JournalCodec.Plan
     }
 
     /// What a checkpoint has to hold for the journal before `position` to be forgotten.
@@ -20,9 +21,10 @@ package final class ChangeJournal: Sendable {
         package var lsn: LSN
     }
 
-    /// Opens the journal in `folder`, which may be new; `replay` gets each transaction behind `checkpoint`, with the bytes of its write.
+    /// Opens the journal in `folder`, which may be new; `replay` gets the operations of each transaction behind `checkpoint`, with the bytes of its
+    /// write. A write that was begun, and of which nothing says what came of it, is such a transaction from now on.
     package init(
-        folder: String, checkpoint: LSN, replay: (Transaction, UnsafeRawBufferPointer) throws(AsofError) -> Void
+        folder: String, checkpoint: LSN, replay: ([Operation], UnsafeRawBufferPointer) throws(AsofError) -> Void
     ) throws(AsofError) {
         let anchor: SharedDescriptor
         do throws(Errno) { anchor = SharedDescriptor(try SystemCall.open(folder, O_RDONLY | O_DIRECTORY)) } catch {
@@ -40,21 +42,33 @@ package final class ChangeJournal: Sendable {
             for file in recovered.files { try file.descriptor.withRaw { raw throws(Errno) in try SystemCall.syncData(raw) } }
             if !recovered.files.isEmpty { try Durable.syncDirectory(folder) }
         } catch { throw AsofError(error, "cannot make the journal in \(folder) durable") }
-        try recovered.replay(after: checkpoint, replay)
+        try recovered.replay(after: checkpoint) { change throws(AsofError) in try replay(change.operations, change.bytes) }
         let last = recovered.last
-        journal = try Journal(
+        let journal = try Journal(
             folder: folder, recovered: recovered, references: PayloadReferences(anchor: anchor.unmanaged, recovered: [:]),
             lastLSN: max(checkpoint, last?.lsn ?? .zero), lastTime: last?.time ?? SystemClock.now())
+        // Its bytes may stand in the place of older ones, in part: it is finished, or those would be torn.
+        try recovered.carryOut { position, plan, change throws(AsofError) in
+            do throws(AsofError) { try replay(change.operations, change.bytes) } catch {
+                guard error.code == .unavailable else { throw error }
+                // No room: so it was for the life before, or a power cut took the place that it had. Nobody was told that it is there.
+                return journal.abort(at: position)
+            }
+            try journal.commit(at: [position], plan)
+        }
+        self.journal = journal
     }
 
-    /// Notes what is about to be written to `inode`; nothing counts before the commit.
-    package func begin(_ inode: InodeNumber, _ bytes: UnsafeRawBufferPointer) throws(AsofError) -> Intent {
-        Intent(intent: try journal.begin([inode], payload: bytes))
+    /// Notes what is about to be written to `inode`, and what that is committed as: if no outcome follows, a start finishes it.
+    package func begin(
+        _ inode: InodeNumber, _ verb: Verb, _ operations: [Operation], _ bytes: UnsafeRawBufferPointer
+    ) throws(AsofError) -> Intent {
+        let plan = JournalCodec.Plan(verb: verb, operations: JournalCodec.encode(operations: operations))
+        return Intent(intent: try journal.begin([inode], plan: plan, payload: bytes), plan: plan)
     }
 
-    package func commit(_ intent: Intent, _ verb: Verb, _ operations: [Operation]) throws(AsofError) {
-        try journal.commit(intent.intent, verb, operations)
-    }
+    /// What was begun is done.
+    package func commit(_ intent: Intent) throws(AsofError) { try journal.commit(at: [intent.intent.position], intent.plan) }
 
     /// A change without bytes.
     package func commit(_ verb: Verb, _ operations: [Operation]) throws(AsofError) { try journal.commit([], verb, operations) }

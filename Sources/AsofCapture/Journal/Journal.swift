@@ -99,19 +99,27 @@ final class Journal: Sendable {
 
     // MARK: Appending
 
-    /// Writes the intent to change `inodes`; `payload` is what a write is about to write.
-    func begin(_ inodes: [InodeNumber], payload: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)) throws(AsofError) -> Intent {
+    /// Writes the intent to change `inodes`; `payload` is what a write is about to write. With a `plan` it counts from now on, until it is aborted: a
+    /// start that finds no commit carries it out.
+    func begin(
+        _ inodes: [InodeNumber], plan: JournalCodec.Plan? = nil, payload: UnsafeRawBufferPointer = UnsafeRawBufferPointer(start: nil, count: 0)
+    ) throws(AsofError) -> Intent {
         CrashPoint.reach("journal.intent.before")
-        let head = JournalCodec.intentHeader(inodes)
+        var head = JournalCodec.intentHeader(inodes, plan)
         let length = JournalRecord.headerLength + head.count + payload.count
-        let intent = try order.withLock { order throws(AsofError) in
+        let (intent, after) = try order.withLock { order throws(AsofError) in
             try prepareEmergency(&order)
             try reserve(length, &order)
             let intent = Intent(file: order.file, offset: order.offset, length: length)
-            place(.intent, length, &order)
+            place(plan == nil ? .intent : .redo, length, &order)
             order.unsealedIntents[intent.file.sequence, default: 0] += 1
             order.unfilled.insert(intent.position)
-            return intent
+            return (intent, order.lastLSN)
+        }
+        if plan != nil {
+            head.withUnsafeMutableBytes {
+                $0.storeBytes(of: after.rawValue.littleEndian, toByteOffset: JournalCodec.afterOffset(inodes), as: UInt64.self)
+            }
         }
         CrashPoint.reach("journal.intent.reserved")
         do throws(Errno) {
@@ -137,10 +145,15 @@ final class Journal: Sendable {
     func commit(
         _ intents: [Intent], _ verb: Verb, reference: JournalCodec.Reference? = nil, _ operations: [Operation]
     ) throws(AsofError) -> LSN {
-        let encoded = JournalCodec.encode(operations: operations)
-        let parts = try writeParts(encoded)
+        try commit(at: intents.map(\.position), JournalCodec.Plan(verb: verb, operations: JournalCodec.encode(operations: operations)), reference)
+    }
+
+    /// The same of intents where they stand, which may be in what an earlier life left.
+    @discardableResult
+    func commit(at intents: [Position], _ plan: JournalCodec.Plan, _ reference: JournalCodec.Reference? = nil) throws(AsofError) -> LSN {
+        let parts = try writeParts(plan.operations)
         CrashPoint.reach("journal.commit.before")
-        var body = JournalCodec.encodeCommit(verb, intents: intents.map(\.position), parts: parts.map(\.position), reference, encoded)
+        var body = JournalCodec.encodeCommit(plan.verb, intents: intents, parts: parts.map(\.position), reference, plan.operations)
         let length = JournalRecord.headerLength + body.count
         let lsn = try order.withLock { order throws(AsofError) in
             try reserve(length, &order, isUrgent: true)
@@ -176,9 +189,11 @@ final class Journal: Sendable {
     }
 
     /// The intent came to nothing.
-    func abort(_ intent: Intent) {
+    func abort(_ intent: Intent) { abort(at: intent.position) }
+
+    func abort(at intent: Position) {
         var writer = ByteWriter(reserving: 8)
-        writer.fixed64(intent.position)
+        writer.fixed64(intent)
         order.withLock { order in
             // A journal that cannot even take this has failed for good; the open intent then costs one comparison at the next start.
             if (try? reserve(JournalRecord.headerLength + 8, &order, isUrgent: true)) != nil { append(.abort, writer.bytes, &order) }

@@ -27,8 +27,15 @@ enum JournalCodec {
     /// An intent: the inodes that are about to change; the payload of a write follows in the record.
     struct Intent {
         var inodes: [InodeNumber]
-        /// Where the payload begins in the record's body.
-        var payloadStart: Int
+        /// Of a `redo` only: what it is going to be committed as, and the newest transaction when it was begun.
+        var plan: (Plan, after: LSN)?
+    }
+
+    /// What an intent is going to be committed as.
+    struct Plan {
+        var verb: Verb
+        /// As `encode(operations:)` gives them.
+        var operations: [UInt8]
     }
 
     /// Lays a commit's body out, but for LSN and time: those are known only inside the order's lock.
@@ -97,18 +104,44 @@ enum JournalCodec {
     /// Bytes before the copy in the body of a `kept` record: the intent's position.
     static let keptStart = 8
 
-    static func intentHeader(_ inodes: [InodeNumber]) -> [UInt8] {
-        var writer = ByteWriter(reserving: 2 + inodes.count * 8)
+    /// Lays an intent's front out, but for the newest transaction's LSN at `afterOffset`: that is known only inside the order's lock.
+    static func intentHeader(_ inodes: [InodeNumber], _ plan: Plan?) -> [UInt8] {
+        var writer = ByteWriter(reserving: afterOffset(inodes) + (plan?.operations.count ?? 0) + 16)
         writer.fixed16(UInt16(inodes.count))
         for inode in inodes { writer.fixed64(inode.rawValue) }
+        if let plan {
+            writer.fixed64(0)
+            writer.byte(plan.verb.rawValue)
+            writer.fixed32(UInt32(plan.operations.count))
+            writer.raw(plan.operations)
+        }
         return writer.bytes
     }
 
-    static func decodeIntent(_ body: UnsafeRawBufferPointer) throws(FormatError) -> Intent {
-        var reader = ByteReader(Array(body.prefix(2 + 8 * 65_536)))
+    static func afterOffset(_ inodes: [InodeNumber]) -> Int { 2 + inodes.count * 8 }
+
+    /// Where the payload begins in the body of a record of `kind`, `intent` or `redo`; nil: it is shorter than what it says of itself.
+    static func payloadStart(_ body: UnsafeRawBufferPointer, _ kind: JournalRecord.Kind) -> Int? {
+        guard body.count >= 2 else { return nil }
+        var start = 2 + Int(UInt16(littleEndian: body.loadUnaligned(as: UInt16.self))) * 8
+        if kind == .redo {
+            guard body.count - start >= 13 else { return nil }
+            start += 13 + Int(UInt32(littleEndian: body.loadUnaligned(fromByteOffset: start + 9, as: UInt32.self)))
+        }
+        return start <= body.count ? start : nil
+    }
+
+    /// The front of an intent's record.
+    static func decodeIntent(_ body: UnsafeRawBufferPointer, _ kind: JournalRecord.Kind) throws(FormatError) -> Intent {
+        guard let start = payloadStart(body, kind) else { throw FormatError("an intent is shorter than it says") }
+        var reader = ByteReader(Array(body[..<start]))
         var inodes: [InodeNumber] = []
         for _ in 0..<(try reader.fixed16()) { inodes.append(InodeNumber(try reader.fixed64())) }
-        return Intent(inodes: inodes, payloadStart: reader.position)
+        guard kind == .redo else { return Intent(inodes: inodes) }
+        let after = LSN(try reader.fixed64())
+        guard let verb = Verb(rawValue: try reader.byte()) else { throw FormatError("an intent of unknown kind") }
+        let length = try reader.fixed32()
+        return Intent(inodes: inodes, plan: (Plan(verb: verb, operations: try reader.bytes(Int(length))), after))
     }
 
     private static func encode(_ operation: Operation, into writer: inout ByteWriter) {

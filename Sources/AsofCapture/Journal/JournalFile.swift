@@ -101,12 +101,11 @@ final class JournalFile: Sendable {
 
     /// What the intent at `offset` carries.
     func payload(at offset: Int) throws(FormatError) -> UnsafeRawBufferPointer {
-        guard let header = JournalRecord.header(base, offset: offset, limit: Self.length, sequence: sequence), header.kind == .intent,
-            header.length >= JournalRecord.headerLength + 2
+        guard let header = JournalRecord.header(base, offset: offset, limit: Self.length, sequence: sequence),
+            header.kind == .intent || header.kind == .redo
         else { throw FormatError("no intent stands where one is named") }
         let body = UnsafeRawBufferPointer(start: base + offset + JournalRecord.headerLength, count: header.length - JournalRecord.headerLength)
-        let start = 2 + Int(UInt16(littleEndian: body.loadUnaligned(as: UInt16.self))) * 8
-        guard start <= body.count else { throw FormatError("an intent is shorter than the inodes it names") }
+        guard let start = JournalCodec.payloadStart(body, header.kind) else { throw FormatError("an intent is shorter than it says") }
         return UnsafeRawBufferPointer(rebasing: body[start...])
     }
 

@@ -25,6 +25,8 @@ enum JournalRecord {
         case kept = 5
         /// Everything before the position named here was made durable: where less than that is found, it was not a power cut that took it.
         case promise = 6
+        /// An intent with what it is going to be committed as: a start carries it out where nothing says what came of it.
+        case redo = 7
     }
 
     static func padded(_ length: Int) -> Int { (length + 7) & ~7 }

@@ -19,6 +19,8 @@ struct RecoveredJournal {
     var lacksDurable: Bool { end < promised }
     /// Inodes of intents that have neither commit nor abort: their files must be compared with the log.
     private(set) var openInodes: Set<InodeNumber> = []
+    /// Intents with a plan and no outcome, begun behind `sealed`: a start carries them out.
+    private(set) var unfinished: Set<Journal.Position> = []
     /// Payload that whole transactions refer to, by their intents.
     private(set) var references: [Journal.Position: PayloadReferences.Reference] = [:]
     /// Files that transactions refer to, once each.
@@ -88,12 +90,22 @@ struct RecoveredJournal {
                 end = (file.sequence + 1) * UInt64(JournalFile.length)
                 return true
             case .kept, .promise: break
-            case .intent:
+            case .intent, .redo:
                 // An intent that is not complete did not come to touching the directory.
-                if isComplete, let intent = try? JournalCodec.decodeIntent(body) { intents[position] = intent.inodes }
+                if isComplete, let intent = try? JournalCodec.decodeIntent(body, header.kind) {
+                    intents[position] = intent.inodes
+                    // What was begun before the newest checkpoint was settled before it, wherever that stood.
+                    if let plan = intent.plan, plan.after >= sealed { unfinished.insert(position) }
+                }
             case .abort:
                 var reader = ByteReader(Array(body))
-                if isComplete, let intent = try? reader.fixed64() { intents[intent] = nil }
+                if isComplete, let intent = try? reader.fixed64() {
+                    intents[intent] = nil
+                    unfinished.remove(intent)
+                } else if !unfinished.isEmpty {
+                    // Which of them came to nothing?
+                    return false
+                }
             case .commit:
                 let decoded = try? JournalCodec.decodeCommit(body) { position throws(FormatError) in
                     guard intents[position] != nil, let file = files.first(where: { $0.sequence == position / UInt64(JournalFile.length) }) else {
@@ -111,7 +123,10 @@ struct RecoveredJournal {
                     expected = commit.lsn.next
                 }
                 if (last?.lsn ?? .zero) < commit.lsn { last = (commit.lsn, commit.time) }
-                for intent in commit.intents + commit.parts { intents[intent] = nil }
+                for intent in commit.intents + commit.parts {
+                    intents[intent] = nil
+                    unfinished.remove(intent)
+                }
             }
             offset += JournalRecord.padded(header.length)
             end = file.sequence * UInt64(JournalFile.length) + UInt64(offset)

@@ -179,7 +179,7 @@ final class Sealer: @unchecked Sendable {
             switch header.kind {
             case .commit: try take(commit: body)
             case .abort: settle(abort: body)
-            case .intent, .kept, .promise, .end: break
+            case .intent, .redo, .kept, .promise, .end: break
             }
             // Before anything that can fail: the record is in the group, and must not be taken again.
             position += UInt64(JournalRecord.padded(header.length))
