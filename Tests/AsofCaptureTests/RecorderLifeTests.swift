@@ -190,6 +190,66 @@ struct RecorderLifeTests {
         #expect(after.gaps.map(\.after.lsn) == [before.last])
     }
 
+    /// What a life found out at its start is not forgotten where it dies before it could say so.
+    @Test func `a gap after a power cut is declared by whichever life comes to the end of its comparison`() throws {
+        let before = try live()
+        var life = try #require(try spool.loadLife())
+        life.hasEnded = false
+        life.holder.boot = "another"
+        try spool.save(life)
+        _ = try timeline().update { head in head.holder = nil }
+        do {
+            // Killed within its comparison: it logged nothing.
+            let recorder = try recorder()
+            life = try #require(try spool.loadLife())
+            #expect(recorder.stop())
+        }
+        life.hasEnded = false
+        try spool.save(life)
+        _ = try timeline().update { head in head.holder = life.holder }
+        let after = try live()
+        #expect(after.gaps.map(\.after.lsn) == [before.last])
+        #expect(after.gaps.first?.reason.contains("power cut") == true)
+    }
+
+    /// A disk that turns a bit in what was durable takes changes from the log that clients saw, even where the directory is the same again.
+    @Test func `a journal that lost what was durable is a gap`() throws {
+        let isArchived = try live { files in
+            try SystemCall.rename(at: AT_FDCWD, folder.path("spool/segments"), to: AT_FDCWD, folder.path("spool/away"))
+            for number in 0..<6 {
+                try write(files, "d", at: 0, [UInt8](repeating: UInt8(number % 2), count: 100))
+                let node = try files.lookup(try #require(Name("d")), in: 1, .init()).id
+                let handle = try files.open(node, flags: O_RDWR, .init())
+                try files.synchronize(node, handle: handle, dataOnly: false)
+                files.close(node, handle: handle)
+            }
+        }
+        #expect(!isArchived)
+        try SystemCall.rename(at: AT_FDCWD, folder.path("spool/away"), to: AT_FDCWD, folder.path("spool/segments"))
+        let path = try #require(try folder.names(in: "spool/journal").first { $0.hasPrefix("journal-") }.map { "spool/journal/\($0)" })
+        var bytes = try folder.read(path)
+        // In the fourth write, whose bytes are as those of the last.
+        let places = (64..<bytes.count - 100).filter { start in bytes[start..<start + 100].allSatisfy { $0 == 1 } }
+        bytes[try #require(places.dropFirst().first) + 50] ^= 4
+        try folder.write(path, bytes)
+        let after = try live()
+        #expect(after.gaps.count == 1)
+        #expect(after.gaps.first?.reason.contains("journal was damaged") == true, "\(after.gaps)")
+    }
+
+    @Test func `gaps that the head has are not kept beside it for ever`() throws {
+        let before = try live()
+        var life = try #require(try spool.loadLife())
+        let point = CutPoint(lsn: before.last, time: before.capturedUntil)
+        // More than a year of them.
+        let many = (0..<2000).map { Gap(after: point, before: point, reason: "number \($0): a file changed while it was read") }
+        life.gaps = many
+        try spool.save(life)
+        #expect(try live().gaps == many)
+        #expect(try live().gaps == many)
+        #expect(try spool.loadLife()?.gaps == [])
+    }
+
     @Test func `a head that is lost is damage, not a new beginning`() throws {
         try live()
         try repository.store.delete("timelines/main/head.json")

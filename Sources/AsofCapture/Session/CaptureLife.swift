@@ -18,7 +18,7 @@ struct CaptureLife: Codable, Sendable {
     var settled: Settlement?
     /// Set while a comparison is under way, and after one that was interrupted.
     var unsettled: Unsettled?
-    /// Found while sealing: published with the segments, and again by the next life, which cannot know that.
+    /// Found while sealing: published with the segments, and kept until a head that has them was seen.
     var gaps: [Gap] = []
     /// The capture ended in order, the directory durable behind it.
     var hasEnded = false
@@ -37,6 +37,8 @@ struct CaptureLife: Codable, Sendable {
         var changedSince: Int64?
         /// Inodes that a change was in flight of when a life ended: their contents are compared, too.
         var inFlight: [UInt64] = []
+        /// Why changes that clients saw may be in neither the log nor the directory: a gap is declared even where the two agree.
+        var lost: String?
     }
 
     /// True when a power cut ended it: what was not made durable may be lost, in the directory, too.
@@ -52,7 +54,7 @@ extension Spool {
     /// Nil: no capture ever ran on this spool.
     func loadLife() throws(AsofError) -> CaptureLife? {
         let bytes: [UInt8]
-        do throws(Errno) { bytes = try SystemCall.readAll(path: lifePath, limit: 1 << 16) } catch {
+        do throws(Errno) { bytes = try SystemCall.readAll(path: lifePath, limit: 1 << 24) } catch {
             if error.rawValue == ENOENT { return nil }
             throw AsofError(error, "cannot read \(lifePath)")
         }

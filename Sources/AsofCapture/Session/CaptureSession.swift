@@ -38,8 +38,6 @@ final class CaptureSession: Sendable {
     /// Where the timeline left its parent; nil: it has none.
     private let branch: Branch?
     private let life: Lock<CaptureLife>
-    /// A power cut ended the life before.
-    private let wasCutOff: Bool
     /// When this life began to capture.
     private let began: Instant
     private let isOutOfSpace = Atomic<Bool>(false)
@@ -101,7 +99,7 @@ final class CaptureSession: Sendable {
         start = end
 
         // After a power cut the directory may have lost what the log kept, and the other way round, for as long as write-back takes.
-        wasCutOff = life?.wasCutOff(boot: holder.boot) ?? false
+        let wasCutOff = life?.wasCutOff(boot: holder.boot) ?? false
         let powerCut = wasCutOff ? start.time.advanced(byNanoseconds: -600_000_000_000).nanoseconds : nil
         // Whether an earlier comparison was interrupted this spool knows best; without its word the head does.
         var unsettled = (life != nil ? life?.unsettled : before?.unsettledSince.map { .init(since: $0) }) ?? .init(since: start)
@@ -109,9 +107,16 @@ final class CaptureSession: Sendable {
         if unsettled.since.lsn > start.lsn { unsettled.since = start }
         unsettled.changedSince = [unsettled.changedSince, powerCut].compactMap { $0 }.min()
         unsettled.inFlight = Set(unsettled.inFlight).union(recovered.openInodes.map(\.rawValue)).sorted()
+        if recovered.lacksDurable {
+            unsettled.lost = "the journal was damaged: changes behind \(start.lsn) that it held are lost"
+            report("the journal in \(spool.journalFolder) is damaged: what it held behind transaction \(start.lsn) is lost. The directory is compared with the log, and the time until then is declared a gap")
+        } else if wasCutOff, unsettled.lost == nil {
+            unsettled.lost = "a power cut: what was not made durable before it is lost"
+        }
         self.unsettled = unsettled
         var next = CaptureLife(
-            timeline: timeline.name, epoch: life == nil ? 0 : before?.epoch ?? 0, holder: holder, settled: life?.settled, unsettled: unsettled, gaps: life?.gaps ?? [])
+            timeline: timeline.name, epoch: life == nil ? 0 : before?.epoch ?? 0, holder: holder, settled: life?.settled, unsettled: unsettled,
+            gaps: (life?.gaps ?? []).filter { before?.gaps.contains($0) != true })
         try spool.save(next)
         // Who captured on this spool last gave its lock back when it died, if that was only a moment ago.
         appender = try Appender.take(timeline, as: holder, unsettledSince: unsettled.since) { [before = life?.holder] other, _ in
@@ -134,12 +139,7 @@ final class CaptureSession: Sendable {
             firstPosition: (recovered.files.first?.sequence ?? recovered.nextSequence) * UInt64(JournalFile.length),
             voided: min(recovered.end, journal.ownStart)..<journal.ownStart, report: report
         ) { [life = self.life, archiver = self.archiver, spool] gap throws(AsofError) in
-            try life.withLock { life throws(AsofError) in
-                guard !life.gaps.contains(gap) else { return }
-                life.gaps.append(gap)
-                try spool.save(life)
-            }
-            archiver.add(.gap(gap))
+            try Self.remember(gap, life, archiver, spool)
         }
         began = journal.mark().time
         let (archiver, sealer) = (self.archiver, self.sealer)
@@ -238,6 +238,8 @@ final class CaptureSession: Sendable {
         if unsettled.since.lsn != start.lsn {
             return Gap(after: unsettled.since, before: point, reason: "a comparison of the directory with the log was interrupted")
         }
+        // What both the log and the directory lost, clients have seen.
+        if let lost = unsettled.lost { return Gap(after: start, before: point, reason: lost) }
         if outcome.unexplained > 0, start.lsn == branch?.lsn {
             return Gap(
                 after: start, before: point,
@@ -247,8 +249,6 @@ final class CaptureSession: Sendable {
             return Gap(
                 after: start, before: point, reason: "changed while nothing captured: \(outcome.unexplained) files or directories differed")
         }
-        // What both the log and the directory lost, clients have seen.
-        if wasCutOff { return Gap(after: start, before: point, reason: "a power cut: what was not made durable before it is lost") }
         // Changes in flight at a crash were never acknowledged: until this life began, the state before them is as good as any. From then on
         // clients could see them, and the log did not have them yet.
         guard outcome.transactions > 0 else { return nil }
@@ -258,9 +258,13 @@ final class CaptureSession: Sendable {
     }
 
     /// States between two points are not to be trusted: remembered here at once, and by the head with the next segment.
-    func declare(_ gap: Gap) throws(AsofError) {
+    func declare(_ gap: Gap) throws(AsofError) { try Self.remember(gap, life, archiver, spool) }
+
+    private static func remember(_ gap: Gap, _ life: Lock<CaptureLife>, _ archiver: Archiver, _ spool: Spool) throws(AsofError) {
+        let published = archiver.head.gaps
         try life.withLock { life throws(AsofError) in
-            guard !life.gaps.contains(gap) else { return }
+            life.gaps.removeAll(where: published.contains)
+            guard !published.contains(gap), !life.gaps.contains(gap) else { return }
             life.gaps.append(gap)
             try spool.save(life)
         }
