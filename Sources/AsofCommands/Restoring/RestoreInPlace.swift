@@ -54,7 +54,10 @@ enum RestoreInPlace {
 
     /// Exchanges the entries. Returns where the old ones are.
     static func swap(_ plan: RestorePlan, _ folder: RestoreFolder, _ view: View, _ origin: DirectoryOrigin, _ progress: RestoreProgress) throws(AsofError) -> String {
-        let kept = try RestoreSwap(folder, view, origin: origin, progress) { () throws(AsofError) in try requireUnused(plan.target, isBegun: true) }.run()
+        let kept = try RestoreSwap(folder, view, origin: origin, progress) { () throws(AsofError) in
+            // Within the exchange each failure is told with what to do then.
+            try requireUnused(plan.target, isBegun: folder.known.swap == nil)
+        }.run()
         return "\(kept)/old"
     }
 }

@@ -94,10 +94,11 @@ enum RestoreVerb {
             done = folder.known
             if plan.site.isInPlace { replaced = try RestoreInPlace.swap(plan, folder, view, origin, progress) } else { try folder.switchOver() }
         } catch {
-            if folder.known.swap != nil, error.hint?.contains("neither") != true, !error.message.contains("neither") {
+            // From the exchange's begin on each failure leaves a mixture, whatever it is about.
+            if folder.known.swap != nil {
                 throw AsofError(
                     error.code, "\(error.message): \(plan.target) is neither the old state nor the new one now",
-                    hint: "see to that, and give the same command again: it finishes the exchange; what was there before is in \(plan.folder)")
+                    hint: "\(error.hint ?? "see to that"); then give the same command again: it finishes the exchange; what was there before is in \(plan.folder)")
             }
             guard error.code == .unavailable else { throw error }
             throw AsofError(error.code, error.message, hint: "see to that, and give the same command again: it goes on where this one ended")

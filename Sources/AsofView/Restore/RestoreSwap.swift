@@ -105,8 +105,8 @@ package struct RestoreSwap {
         let there = Set(try names(in: root))
         if let name = wanted.subtracting(there).min() {
             throw AsofError(
-                .failure, "\(folder.target)/\(name) was restored, and is gone again: \(folder.target) is neither the old state nor the new one",
-                hint: "put it back there from where it was moved, and give the same command again")
+                .failure, "\(folder.target)/\(name) was restored, and is gone again",
+                hint: "put it back there from where it was moved")
         }
         try sync()
         try folder.update { $0.swap?.stage = .dressing }
@@ -150,7 +150,7 @@ package struct RestoreSwap {
     private func stranger(_ name: Name, _ why: String) -> AsofError {
         AsofError(
             .failure, "\(folder.target)/\(name) is in the way of a restore that is not finished: \(why)",
-            hint: "stop what writes there, move that out of \(folder.target), and give the same command again; until then \(folder.target) is neither the old state nor the new one")
+            hint: "stop what writes there, and move that out of \(folder.target)")
     }
 
     private func open(_ name: String) throws(Errno) -> SharedDescriptor {
