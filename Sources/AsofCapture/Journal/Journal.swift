@@ -17,7 +17,7 @@ final class Journal: Sendable {
     /// Where a record stands: file sequence × file length + offset.
     typealias Position = UInt64
 
-    private struct Order {
+    struct Order {
         var file: JournalFile
         /// Where the next record goes.
         var offset: Int
@@ -38,26 +38,26 @@ final class Journal: Sendable {
         var failure: AsofError?
     }
 
-    private struct Spares {
+    struct Spares {
         /// Made ahead or no longer needed; each gets its number when it is taken.
         var files: [JournalFile] = []
         var made = 0
     }
 
-    private static let sparesKept = 2
+    static let sparesKept = 2
     private static let partLength = 1 << 20
     /// The first file of this life.
-    private let firstOwn: UInt64
+    let firstOwn: UInt64
     /// When the reader is behind by more files than this, those that nobody is at leave the process's memory.
     private static let filesMapped = 4
 
     let folder: String
-    private let order: Lock<Order>
-    private let spares: Monitor<Spares>
-    private let syncing: Lock<Position>
-    private let isFirstSettled = Atomic<Bool>(false)
-    private let synchronized: Atomic<UInt64>
-    private let synchronizing: Atomic<UInt64>
+    let order: Lock<Order>
+    let spares: Monitor<Spares>
+    let syncing: Lock<Position>
+    let isFirstSettled = Atomic<Bool>(false)
+    let synchronized: Atomic<UInt64>
+    let synchronizing: Atomic<UInt64>
     let references: PayloadReferences
     private let clock: @Sendable () -> Instant
 
@@ -302,47 +302,6 @@ final class Journal: Sendable {
         order.offset = next
     }
 
-    // MARK: Durability
-
-    /// Makes everything that was committed before the call durable. Concurrent callers share one pass.
-    func synchronize() throws(AsofError) {
-        let target = end
-        try syncing.withLock { synced throws(AsofError) in
-            guard synced < target.position else { return }
-            let (files, now, end, hasNewName) = order.withLock { order in
-                defer { order.hasNewName = false }
-                // From here on whoever destroys bytes that this pass promises makes their copy durable: see PayloadReferences.rescue.
-                let end = endPosition(order)
-                let now = min(end, order.unfilled.min() ?? .max)
-                synchronizing.store(now, ordering: .releasing)
-                return (order.files, now, end, order.hasNewName)
-            }
-            CrashPoint.reach("journal.sync.before")
-            let length = UInt64(JournalFile.length)
-            // To the end: what is committed behind a record that another thread still fills is promised to its own caller.
-            let changed = files.filter { ($0.sequence + 1) * length > synced && $0.sequence * length <= end }
-            let referenced = references.takeUnsynced()
-            // All of them on their way to the disk at once, then waited for one by one.
-            let descriptors = changed.map(\.descriptor) + referenced.map(\.descriptor)
-            if descriptors.count > 1 { for descriptor in descriptors { descriptor.withRaw { SystemCall.startWriting($0) } } }
-            do throws(Errno) {
-                for descriptor in descriptors { try descriptor.withRaw { raw throws(Errno) in try SystemCall.syncData(raw) } }
-                if hasNewName { try Durable.syncDirectory(folder) }
-            } catch {
-                references.putBack(referenced)
-                let failure = AsofError(error, "cannot make the journal in \(folder), or a file that it refers to, durable")
-                // The kernel says once that it lost pages, and the next pass would find nothing wrong.
-                order.withLock { $0.failure = $0.failure ?? failure }
-                throw failure
-            }
-            CrashPoint.reach("journal.sync.after")
-            newestSynchronized.store(changed.last?.sequence ?? 0, ordering: .relaxed)
-            synced = now
-            order.withLock { $0.promise = now }
-            synchronized.store(now, ordering: .releasing)
-        }
-    }
-
     // MARK: Reading behind
 
     struct End {
@@ -351,7 +310,7 @@ final class Journal: Sendable {
         var time: Instant
     }
 
-    private func endPosition(_ order: Order) -> Position { order.file.sequence * UInt64(JournalFile.length) + UInt64(order.offset) }
+    func endPosition(_ order: Order) -> Position { order.file.sequence * UInt64(JournalFile.length) + UInt64(order.offset) }
 
     /// The end of the log now.
     var end: End { order.withLock { End(position: endPosition($0), lsn: $0.lastLSN, time: $0.lastTime) } }
@@ -387,113 +346,4 @@ final class Journal: Sendable {
 
     /// Files that are kept now.
     var fileCount: Int { order.withLock { $0.files.count } }
-
-    // MARK: Reuse
-
-    /// Everything before `position` is sealed, and so is the outcome of `settled` intents, counted by file: what is not needed any more may
-    /// be used again.
-    func release(before position: Position, settled: [UInt64: Int]) {
-        // No pass may come between: it would neither make these files durable nor their new names, and promise what lies behind them.
-        syncing.withLock { _ in releaseUnseen(before: position, settled: settled) }
-    }
-
-    private func releaseUnseen(before position: Position, settled: [UInt64: Int]) {
-        let free = order.withLock { order in
-            for (sequence, count) in settled {
-                let rest = (order.unsealedIntents[sequence] ?? 0) - count
-                order.unsealedIntents[sequence] = rest > 0 ? rest : nil
-            }
-            var free: [JournalFile] = []
-            while order.files.count > 1, let first = order.files.first, first.sequence >= firstOwn,
-                (first.sequence + 1) * UInt64(JournalFile.length) <= position, order.unsealedIntents[first.sequence] == nil {
-                free.append(order.files.removeFirst())
-            }
-            return free
-        }
-        guard !free.isEmpty else { return }
-        for file in free { retire(file) }
-        // No sync passes over them any more, so a power cut may tear them, and a torn file ends the log: before anything behind them is promised their
-        // names must be gone for good.
-        order.withLock { $0.hasNewName = true }
-    }
-
-    /// Keeps a file that is not needed any more as a spare, under a name that no start takes for a part of the log, or removes it.
-    private func retire(_ file: JournalFile) {
-        let number = spares.withLock { spares -> Int? in
-            guard spares.files.count < Self.sparesKept else { return nil }
-            spares.made += 1
-            return spares.made
-        }
-        guard let number, let spare = try? file.retired(in: folder, number: number) else {
-            try? SystemCall.unlink(file.path)
-            return
-        }
-        spares.withLock { $0.files.append(spare) }
-    }
-
-    /// Everything before `position` is kept elsewhere, and no intent is open there.
-    func releaseSettled(before position: Position) {
-        let settled = order.withLock { $0.unsealedIntents.filter { ($0.key + 1) * UInt64(JournalFile.length) <= position } }
-        release(before: position, settled: settled)
-    }
-
-    /// What an earlier life left is sealed and archived, and what it left open is remembered elsewhere: its files go.
-    func forgetRecovered() {
-        syncing.withLock { _ in
-            let files = order.withLock { order in
-                let files = order.files.filter { $0.sequence < firstOwn }
-                order.files.removeAll { $0.sequence < firstOwn }
-                return files
-            }
-            for file in files { try? SystemCall.unlink(file.path) }
-            if !files.isEmpty { order.withLock { $0.hasNewName = true } }
-        }
-    }
-
-    /// Where this life's records begin.
-    var ownStart: Position { firstOwn * UInt64(JournalFile.length) }
-
-    /// Keeps files ready; to be called again and again by a thread that has the time. Returns after `wait` at the latest. `isBehind`: nobody waits
-    /// for the log's readers, so files are made without luxury.
-    func prepareSpares(wait: Duration, isBehind: Bool) {
-        if !isFirstSettled.exchange(true, ordering: .relaxed) { try? order.withLock { $0.file }.settle() }
-        guard spares.wait(timeout: wait, until: { $0.files.count < Self.sparesKept }) else { return }
-        let number = spares.withLock { spares in
-            spares.made += 1
-            return spares.made
-        }
-        // A disk that is full now says so again when the file is really needed.
-        guard let made = try? JournalFile.createSpare(in: folder, number: number, isPrefaulted: !isBehind) else { return SystemClock.sleep(wait) }
-        spares.withLock { $0.files.append(made) }
-    }
-
-    /// Gives the space of files that were made ahead back.
-    func dropSpares() {
-        let files = spares.withLock { spares in
-            defer { spares.files = [] }
-            return spares.files
-        }
-        for file in files { try? SystemCall.unlink(file.path) }
-    }
-
-    /// A file under a number, made ahead or now; 0: without one yet.
-    private func takeSpare(_ sequence: UInt64) throws(Errno) -> JournalFile {
-        let spare = spares.withLock { $0.files.popLast() }
-        spares.signal()
-        if let spare { return sequence == 0 ? spare : try spare.renumbered(in: folder, sequence: sequence) }
-        if sequence == 0 {
-            let number = spares.withLock { spares in
-                spares.made += 1
-                return spares.made
-            }
-            return try JournalFile.createSpare(in: folder, number: number, isPrefaulted: false)
-        }
-        return try JournalFile.create(in: folder, sequence: sequence)
-    }
-
-    /// Removes the files: everything in them is archived, and this life ends.
-    func removeFiles() {
-        let files = order.withLock { $0.files + [$0.emergency].compactMap { $0 } } + spares.withLock { $0.files }
-        for file in files { try? SystemCall.unlink(file.path) }
-    }
 }
