@@ -14,8 +14,8 @@ enum RecordVerb {
         do throws(Errno) { signals = try SignalWaiter(blocking: [SIGINT, SIGTERM, SIGHUP]) } catch {
             throw AsofError(error, "cannot block signals")
         }
-        let backing = try realPath(try invocation.argument("BACKING"))
-        let mountPoint = try realPath(try invocation.argument("MOUNTPOINT"))
+        let backing = try GivenPath.real(try invocation.argument("BACKING"))
+        let mountPoint = try GivenPath.real(try invocation.argument("MOUNTPOINT"))
         guard !FolderLayout.isInside(mountPoint, backing), !FolderLayout.isInside(backing, mountPoint) else {
             throw AsofError(
                 .usage, "BACKING and MOUNTPOINT must not lie in each other", hint: "the files stay in BACKING; the server works in MOUNTPOINT, another empty folder")
@@ -87,16 +87,6 @@ enum RecordVerb {
             throw CaptureLimits.leftInSpool(spool)
         }
         return 0
-    }
-
-    /// The path without links. `missing`: what to do where nothing is there.
-    static func realPath(_ path: String, missing: String = "make the folder first, or look at how its name is written") throws(AsofError) -> String {
-        do throws(Errno) { return try SystemCall.realPath(path) } catch {
-            if error.rawValue == ENOENT { throw AsofError(error, path, hint: missing) }
-            guard error.rawValue == ENOTCONN else { throw AsofError(error, path) }
-            throw AsofError(
-                .failure, "\(path) is a mount whose server has died", hint: "`asof umount --lazy \(path)`, then try again")
-        }
     }
 }
 

@@ -34,7 +34,7 @@ struct ServedMount {
 
     /// Mounts for everybody on this host.
     init(_ invocation: Invocation) throws(AsofError) {
-        let mountPoint = try RecordVerb.realPath(try invocation.argument("MOUNTPOINT"))
+        let mountPoint = try GivenPath.real(try invocation.argument("MOUNTPOINT"))
         try StackedMount.refuse(mountPoint)
         try Self.requireEmpty(mountPoint)
         let session = try Session(invocation)

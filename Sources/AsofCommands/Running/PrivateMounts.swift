@@ -35,7 +35,7 @@ enum PrivateMounts {
     /// Where to mount: `given`, or a folder of ours. One for all, since everybody sees his own mount in it: so nothing is left behind by whoever is
     /// killed.
     static func mountPoint(_ given: String?, _ session: Session) throws(AsofError) -> String {
-        if let given { return try RecordVerb.realPath(given) }
+        if let given { return try GivenPath.real(given) }
         let folder = "\(session.stateFolder)/past"
         do throws(Errno) {
             try Durable.makeDirectories(session.stateFolder)
