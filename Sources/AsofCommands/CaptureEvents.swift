@@ -36,7 +36,7 @@ struct CaptureEvents {
     }
 
     func captured(_ head: Head) throws(AsofError) {
-        guard isJSON else { return Console.line("captured until \(head.capturedUntil) (lsn:\(head.lastExact))") }
-        try Console.json(Captured(until: head.capturedUntil.description, lsn: head.lastExact.rawValue))
+        guard isJSON else { return Console.line("captured until \(head.exactUntil) (lsn:\(head.lastExact))") }
+        try Console.json(Captured(until: head.exactUntil.description, lsn: head.lastExact.rawValue))
     }
 }

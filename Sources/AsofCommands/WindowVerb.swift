@@ -62,7 +62,7 @@ enum WindowVerb {
     /// `inherited`: of the timelines that it goes on from.
     static func answer(_ head: Head, _ inherited: Inheritance, timeline: String, now: Instant) -> Answer {
         var end: CutPoint?
-        if head.first != nil { end = CutPoint(lsn: head.lastExact, time: head.capturedUntil) }
+        if head.first != nil { end = CutPoint(lsn: head.lastExact, time: head.exactUntil) }
         let isDead = head.holder?.isKnownDead ?? false
         var fuzzyCuts = inherited.fuzzyCuts
         fuzzyCuts.append(head.fuzzyCuts, keeping: .max)

@@ -150,7 +150,7 @@ package final class TimeFileSystem: ReadOnlyFileSystem, StatelessOpens, Volatile
         // A parent that cannot be read hides no hours: whoever looks one up is told.
         let gaps = ((try? Inheritance(timeline, head: head))?.gaps ?? []) + head.gaps
         for base in head.bases.suffix(1000) where base.last >= first.lsn { names.append(base.lastTime.description) }
-        var hour = Instant(seconds: head.capturedUntil.seconds / 3600 * 3600)
+        var hour = Instant(seconds: head.exactUntil.seconds / 3600 * 3600)
         for _ in 0..<1000 where hour > first.time {
             if !gaps.contains(where: { hour > $0.after.time && hour < $0.before.time }) { names.append(hour.description) }
             hour = hour.advanced(byNanoseconds: -3_600_000_000_000)

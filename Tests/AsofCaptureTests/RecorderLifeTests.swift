@@ -261,7 +261,7 @@ struct RecorderLifeTests {
         let before = try live()
         _ = try timeline().update { head in
             // As a restart leaves it while it appends segments.
-            head.unsettledSince = CutPoint(lsn: LSN(before.last.rawValue - 1), time: before.segments[0].firstTime)
+            head.unsettledSince = CutPoint(lsn: LSN(before.last.rawValue - 1), time: before.first?.time ?? before.lastTime)
         }
         let head = try timeline().head()
         let reader = ObjectReader(repository: repository)
@@ -343,3 +343,6 @@ struct RecorderLifeTests {
         #expect(try SpooledSegment(reading: folder.path("spool/archived/\(name)"), repository: repository).object == head.segments.first)
     }
 }
+        // What is said to be the end of the window can be had.
+        #expect(head.exactUntil < head.capturedUntil)
+        #expect(throws: Never.self) { try timeline().resolve(.instant(head.exactUntil), head: head, reader: reader) }

@@ -132,7 +132,7 @@ package final class Follower: @unchecked Sendable {
         let now = SystemClock.now()
         let head = session.archiver.head
         if head.first != nil {
-            figures.storedLag = max(0, now.nanoseconds(since: head.capturedUntil))
+            figures.storedLag = max(0, now.nanoseconds(since: head.exactUntil))
             // What is compared only now is captured when that is over.
             figures.capturedLag = isSettled.load(ordering: .relaxed) ? max(0, now.nanoseconds(since: covered.instant)) : figures.storedLag
         }

@@ -44,7 +44,7 @@ package final class ControlServer: Sendable {
             case "status": answer = try JSONText.encode(recorder.status)
             case "seal":
                 let head = try recorder.sealNow(timeout: .seconds(60))
-                answer = try JSONText.encode(ControlClient.Sealed(lsn: head.lastExact.rawValue, time: head.capturedUntil.description))
+                answer = try JSONText.encode(ControlClient.Sealed(lsn: head.lastExact.rawValue, time: head.exactUntil.description))
             default: throw AsofError(.usage, "the recorder does not know the request \(line)", hint: "is it of another release?")
             }
         } catch {

@@ -34,8 +34,8 @@ enum BackupCreateVerb {
     private static func incremental(_ session: Session, _ invocation: Invocation) throws(AsofError) {
         guard let sealed = try session.control().seal() else {
             let head = try session.timeline.head()
-            let age = HumanFormat.duration(nanoseconds: max(0, SystemClock.now().nanoseconds(since: head.capturedUntil)))
-            let newest = head.capturedUntil == .distantPast ? "nothing is archived yet" : "the last captured instant is \(head.capturedUntil), \(age) ago"
+            let age = HumanFormat.duration(nanoseconds: max(0, SystemClock.now().nanoseconds(since: head.exactUntil)))
+            let newest = head.exactUntil == .distantPast ? "nothing is archived yet" : "the last captured instant is \(head.exactUntil), \(age) ago"
             throw AsofError(
                 .failure, "no capture of timeline \(session.timeline.name) runs on this host; \(newest)",
                 hint: head.holder.map { $0.isKnownDead ? WindowVerb.endedSilently($0.description) : "it is held by \($0.description)" }

@@ -63,7 +63,7 @@ struct ServedMount {
             facts.note = note
             facts.lsn = cut.lsn.rawValue
             facts.time = cut.time.description
-            if request == .latest { facts.age = "\(HumanFormat.duration(nanoseconds: max(0, now.nanoseconds(since: head.capturedUntil)))) old" }
+            if request == .latest { facts.age = "\(HumanFormat.duration(nanoseconds: max(0, now.nanoseconds(since: head.exactUntil)))) old" }
             let view = try View(cut, of: session.timeline, head: head, reader: reader)
             try view.open()
             opened = try changes?.open(view, session, presentation)
@@ -126,7 +126,7 @@ struct ServedMount {
     }
 
     private static func facts(_ mountPoint: String, _ head: Head) -> Facts {
-        Facts(mountPoint: mountPoint, from: head.first?.time.description ?? "-", to: head.capturedUntil.description)
+        Facts(mountPoint: mountPoint, from: head.first?.time.description ?? "-", to: head.exactUntil.description)
     }
 
     /// The head for a request: for `latest`, and what lies behind the archived part of the window, a capture on this host is asked to seal first.

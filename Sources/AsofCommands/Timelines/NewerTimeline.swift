@@ -37,7 +37,7 @@ enum NewerTimeline {
         guard let head = try timeline.loadHead(), head.holder?.isKnownDead ?? true else { return nil }
         var newest: (name: String, leaves: CutPoint, until: Instant)?
         for name in others.prefix(most) {
-            guard let found = try? leaves(name, timeline), found.until > max(head.capturedUntil, newest?.until ?? head.capturedUntil) else { continue }
+            guard let found = try? leaves(name, timeline), found.until > max(head.exactUntil, newest?.until ?? head.exactUntil) else { continue }
             newest = (name, found.leaves, found.until)
         }
         guard let newest, try isBehind(newest.leaves, invocation) else { return nil }
@@ -54,7 +54,7 @@ enum NewerTimeline {
         var lineage = Lineage(timeline, head: head)
         while let generation = try lineage.next() {
             guard let parent = generation.head.parent, parent.timeline == own.name else { continue }
-            return (CutPoint(lsn: parent.lsn, time: parent.time), head.capturedUntil)
+            return (CutPoint(lsn: parent.lsn, time: parent.time), head.exactUntil)
         }
         return nil
     }

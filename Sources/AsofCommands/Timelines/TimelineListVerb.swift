@@ -33,7 +33,7 @@ enum TimelineListVerb {
             case .success(let head):
                 parent = head.parent.map { Parent(timeline: $0.timeline, lsn: $0.lsn.rawValue, time: $0.time.description) }
                 from = head.first.map(WindowVerb.Answer.Point.init)
-                if head.first != nil { to = .init(CutPoint(lsn: head.lastExact, time: head.capturedUntil)) }
+                if head.first != nil { to = .init(CutPoint(lsn: head.lastExact, time: head.exactUntil)) }
                 transactions = head.last.rawValue - min(head.last.rawValue, head.parent?.lsn.rawValue ?? 0)
                 (bases, storedBytes) = (head.bases.count, head.storedBytes)
                 capturing = head.holder.flatMap { $0.isKnownDead ? nil : $0.description }

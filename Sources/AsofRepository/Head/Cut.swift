@@ -52,7 +52,7 @@ extension Timeline {
     private func outside(_ what: String, _ first: CutPoint, _ head: Head) -> AsofError {
         AsofError(
             .outsideWindow, "\(what) is outside of what was captured on timeline \(name)",
-            hint: "the window is \(first.time) (lsn:\(first.lsn)) to \(head.capturedUntil) (lsn:\(head.last))")
+            hint: "the window is \(first.time) (lsn:\(first.lsn)) to \(head.exactUntil) (lsn:\(head.lastExact))")
     }
 
     private func isUnsettled(_ instant: Instant, _ head: Head) -> Bool {

@@ -35,7 +35,9 @@ package struct Head: Hashable, Sendable {
     package var last: LSN { segments.last?.last ?? parent?.lsn ?? .zero }
     /// The newest transaction that is a recoverable state for sure.
     package var lastExact: LSN { unsettledSince.map { min($0.lsn, last) } ?? last }
-    /// The same, before a gap that it lies in.
+    /// The end of what can be shown: behind it nothing was captured, or what was is not known to be exact yet.
+    package var exactUntil: Instant { unsettledSince.map { min($0.time, capturedUntil) } ?? capturedUntil }
+    /// The same as `lastExact`, before a gap that it lies in.
     package var newestExact: LSN {
         var lsn = lastExact
         while let gap = gaps.first(where: { lsn > $0.after.lsn && lsn < $0.before.lsn }) { lsn = gap.after.lsn }
