@@ -45,7 +45,7 @@ enum WindowVerb {
         var parent: Parent?
         var from: Point?
         var to: Point?
-        /// Nanoseconds between the end of the window and now.
+        /// Nanoseconds between the end of the window and now; negative: the end lies ahead of this host's clock.
         var behind: Int64?
         var gaps: [Gap]
         var fuzzy: Fuzzy
@@ -68,7 +68,7 @@ enum WindowVerb {
         fuzzyCuts.append(head.fuzzyCuts, keeping: .max)
         return Answer(
             timeline: timeline, parent: head.parent.map { Answer.Parent(timeline: $0.timeline, time: $0.time.description, lsn: $0.lsn.rawValue) }, from: head.first.map(Answer.Point.init), to: end.map(Answer.Point.init),
-            behind: end.map { max(0, now.nanoseconds(since: $0.time)) },
+            behind: end.map { now.nanoseconds(since: $0.time) },
             gaps: (inherited.gaps + head.gaps).map { Answer.Gap(after: .init($0.after), before: .init($0.before), reason: $0.reason) }, fuzzy: fuzzy(fuzzyCuts),
             comparing: head.unsettledSince != nil, capturing: isDead ? nil : head.holder?.description,
             endedSilently: isDead ? head.holder?.description : nil, segments: head.segments.count,
@@ -94,7 +94,10 @@ enum WindowVerb {
             return showCapture(answer)
         }
         Console.line("from      \(from.time)  (lsn:\(from.lsn))")
-        Console.line("to        \(to.time)  (lsn:\(to.lsn)), \(HumanFormat.duration(nanoseconds: answer.behind ?? 0)) ago")
+        let behind = answer.behind ?? 0
+        // Clocks of two hosts differ by a little.
+        let age = behind < -1_000_000_000 ? "\(HumanFormat.duration(nanoseconds: -behind)) ahead of this host's clock" : "\(HumanFormat.duration(nanoseconds: max(0, behind))) ago"
+        Console.line("to        \(to.time)  (lsn:\(to.lsn)), \(age)")
         if let parent = answer.parent { Console.line("leaves    \(parent.timeline) at \(parent.time)  (lsn:\(parent.lsn)); what is older is shown from there") }
         for gap in answer.gaps { Console.line("gap       \(gap.after.time) to \(gap.before.time)  (lsn:\(gap.after.lsn) to lsn:\(gap.before.lsn)): \(gap.reason)") }
         if answer.gaps.isEmpty { Console.line("gaps      none") }

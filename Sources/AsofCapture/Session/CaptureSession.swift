@@ -38,6 +38,7 @@ final class CaptureSession: Sendable {
     /// Where the timeline left its parent; nil: it has none.
     private let branch: Branch?
     private let life: Lock<CaptureLife>
+    private let isClockBehind = Atomic<Bool>(false)
     /// When this life began to capture.
     private let began: Instant
     private let isOutOfSpace = Atomic<Bool>(false)
@@ -102,6 +103,7 @@ final class CaptureSession: Sendable {
         let wasCutOff = life?.wasCutOff(boot: holder.boot) ?? false
         let powerCut = wasCutOff ? start.time.advanced(byNanoseconds: -600_000_000_000).nanoseconds : nil
         // Whether an earlier comparison was interrupted this spool knows best; without its word the head does.
+        try Self.checkClock(after: start.time, timeline.name, report)
         var unsettled = (life != nil ? life?.unsettled : before?.unsettledSince.map { .init(since: $0) }) ?? .init(since: start)
         // A power cut can take more of the log than the last life had when it began.
         if unsettled.since.lsn > start.lsn { unsettled.since = start }
@@ -174,10 +176,35 @@ final class CaptureSession: Sendable {
     }
 
     static func view(of timeline: Timeline, head: Head) throws(AsofError) -> View? {
+                watchClock()
         guard head.last > .zero else { return nil }
         let reader = ObjectReader(repository: timeline.repository)
         return try View(Cut(lsn: head.last, time: head.lastTime), of: timeline, head: head, reader: reader)
     }
+    /// Nanoseconds that the clock may be behind the log's end, as after a step of NTP.
+    private static let clockTolerance: Int64 = 60_000_000_000
+
+    /// Times never go back along the log. Where its end lies ahead of the clock, whoever asks for an instant from now on would be shown another.
+    private static func checkClock(after end: Instant, _ timeline: String, _ report: (String) -> Void) throws(AsofError) {
+        let ahead = end.nanoseconds(since: SystemClock.now())
+        guard ahead > 0 else { return }
+        let text = "timeline \(timeline) goes until \(end), which is \(ahead / 1_000_000_000 + 1) s ahead of this host's clock"
+        guard ahead > clockTolerance else { return report("\(text): what is captured until then bears that time") }
+        throw AsofError(
+            .failure, "\(text): what is captured now would bear times that are not yet",
+            hint: "set this host's clock right; if it is, and was ahead once, capture into another timeline from now on: --timeline NAME")
+    }
+
+    private func watchClock() {
+        let ahead = journal.end.time.nanoseconds(since: SystemClock.now())
+        let isBehind = ahead > (isClockBehind.load(ordering: .relaxed) ? 0 : Self.clockTolerance)
+        guard isBehind != isClockBehind.exchange(isBehind, ordering: .relaxed) else { return }
+        report(
+            isBehind
+                ? "this host's clock was set back by \(ahead / 1_000_000_000) s: until it is at \(journal.end.time) again all that is captured bears that time, and only LSNs tell the states apart. Set it right"
+                : "this host's clock is right again: times go on")
+    }
+
 
     /// The segments that the head does not have yet.
     private static func unarchived(_ segments: [SpooledSegment], head: Head) throws(AsofError) -> [SpooledSegment] {
