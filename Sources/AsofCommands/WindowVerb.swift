@@ -52,6 +52,8 @@ enum WindowVerb {
         /// A capture that started is comparing the directory with the log: the window goes on when that is done.
         var comparing: Bool
         var capturing: String?
+        /// A segment that is archived and that the timeline's head does not know, though nobody captures: the head is an older copy.
+        var archivedBehind: String?
         /// Who held the timeline last and is known to be dead: it gave nothing back.
         var endedSilently: String?
         var segments: Int
@@ -60,7 +62,7 @@ enum WindowVerb {
     }
 
     /// `inherited`: of the timelines that it goes on from.
-    static func answer(_ head: Head, _ inherited: Inheritance, timeline: String, now: Instant) -> Answer {
+    static func answer(_ head: Head, _ inherited: Inheritance, timeline: String, behind: String? = nil, now: Instant) -> Answer {
         var end: CutPoint?
         if head.first != nil { end = CutPoint(lsn: head.lastExact, time: head.exactUntil) }
         let isDead = head.holder?.isKnownDead ?? false
@@ -70,7 +72,7 @@ enum WindowVerb {
             timeline: timeline, parent: head.parent.map { Answer.Parent(timeline: $0.timeline, time: $0.time.description, lsn: $0.lsn.rawValue) }, from: head.first.map(Answer.Point.init), to: end.map(Answer.Point.init),
             behind: end.map { now.nanoseconds(since: $0.time) },
             gaps: (inherited.gaps + head.gaps).map { Answer.Gap(after: .init($0.after), before: .init($0.before), reason: $0.reason) }, fuzzy: fuzzy(fuzzyCuts),
-            comparing: head.unsettledSince != nil, capturing: isDead ? nil : head.holder?.description,
+            comparing: head.unsettledSince != nil, capturing: isDead ? nil : head.holder?.description, archivedBehind: behind,
             endedSilently: isDead ? head.holder?.description : nil, segments: head.segments.count,
             bases: head.bases.count, storedBytes: head.storedBytes)
     }
@@ -87,7 +89,10 @@ enum WindowVerb {
     static func run(_ invocation: Invocation) throws(AsofError) {
         let session = try Session(invocation)
         let head = try session.timeline.head()
-        let answer = answer(head, try Inheritance(session.timeline, head: head), timeline: session.timeline.name, now: SystemClock.now())
+        let isCaptured = head.holder.map { !$0.isKnownDead } ?? false
+        let answer = answer(
+            head, try Inheritance(session.timeline, head: head), timeline: session.timeline.name, behind: isCaptured ? nil : try session.timeline.nameBehind(head),
+            now: SystemClock.now())
         if invocation.flag("json") { return try Console.json(answer) }
         guard let from = answer.from, let to = answer.to else {
             Console.line("timeline \(answer.timeline): no recoverable state yet: \(answer.capturing == nil ? "its first scan did not come to an end" : "the first scan is running")")
@@ -105,6 +110,9 @@ enum WindowVerb {
         if answer.comparing {
             let end = answer.capturing == nil ? "did not come to an end" : "is running"
             Console.line("compared  the comparison of the directory with the log \(end): what came after \(to.time) is shown when one is done")
+        }
+        if let name = answer.archivedBehind {
+            Console.line("archived  \(name) lies behind what is shown, and the timeline's head does not know of it: is that an older copy? The next capture takes it up")
         }
         showCapture(answer)
         let own = answer.parent == nil ? "" : ", without its parent's"

@@ -250,6 +250,93 @@ struct RecorderLifeTests {
         #expect(try spool.loadLife()?.gaps == [])
     }
 
+    private var headName: String { ObjectName.head("main") }
+
+    /// What a damaged head's message advises: an older copy is put back. What is archived behind it is neither forgotten nor written over.
+    @Test(arguments: [false, true])
+    func `an older copy of the head is brought up to date by the next capture`(_ isSpoolLost: Bool) throws {
+        try live()
+        try folder.write("backing/a", Array("two".utf8))
+        try live()
+        let copy = try #require(try repository.store.get(headName)).bytes
+        let old = try timeline().head()
+        for text in ["three", "four"] {
+            try folder.write("backing/a", Array(text.utf8))
+            try live()
+        }
+        let newest = try timeline().head()
+        var archived: [String: [UInt8]] = [:]
+        for object in try repository.store.list(prefix: "timelines/main/segments/") { archived[object.name] = try repository.store.get(object.name)?.bytes }
+        try repository.store.put(headName, copy)
+        if isSpoolLost {
+            try SystemCall.rename(at: AT_FDCWD, folder.path("spool"), to: AT_FDCWD, folder.path("lost"))
+            try SystemCall.makeDirectory(folder.path("spool"), mode: 0o755)
+        }
+        try folder.write("backing/a", Array("five".utf8))
+        let after = try live()
+        #expect(Array(after.segments.prefix(newest.segments.count)) == newest.segments)
+        #expect(after.segments.count > newest.segments.count && after.epoch > newest.epoch)
+        for (name, bytes) in archived { #expect(try repository.store.get(name)?.bytes == bytes, "\(name)") }
+        let gap = try #require(after.gaps.first { $0.reason == ArchivedBehind.reason })
+        #expect(gap.after.lsn == old.last && gap.before.lsn == newest.last)
+        #expect(after.unsettledSince == nil && after.last > newest.last)
+        #expect(try folder.names(in: "spool").filter { $0.hasPrefix("abandoned") } == [])
+        let again = try live()
+        #expect(again.gaps == after.gaps && again.last == after.last)
+    }
+
+    @Test func `an older copy of the head under a running capture is brought up to date by it`() throws {
+        let recorder = try recorder()
+        try recorder.begin()
+        _ = try recorder.sealNow(timeout: .seconds(20))
+        let copy = try #require(try repository.store.get(headName)).bytes
+        try write(recorder.fileSystem, "d", Array("one".utf8))
+        let newest = try recorder.sealNow(timeout: .seconds(20))
+        try repository.store.put(headName, Array("damaged".utf8))
+        try write(recorder.fileSystem, "d", Array("two".utf8))
+        let failure = #expect(throws: AsofError.self) { _ = try recorder.sealNow(timeout: .seconds(3)) }
+        #expect(failure?.hint?.contains("however old") == true, "\(String(describing: failure))")
+        try repository.store.put(headName, copy)
+        try write(recorder.fileSystem, "d", Array("three".utf8))
+        // What failed is tried again by itself.
+        #expect(eventually { (try? recorder.sealNow(timeout: .seconds(5))) != nil })
+        #expect(recorder.stop())
+        let after = try timeline().head()
+        #expect(Array(after.segments.prefix(newest.segments.count)) == newest.segments && after.gaps == [] && after.last > newest.last)
+    }
+
+    @Test func `a segment is never written over by another one of its name`() throws {
+        let head = try live()
+        let segment = try #require(head.segments.first)
+        let name = ObjectName.segment("main", first: segment.first, last: segment.last, epoch: segment.epoch)
+        let bytes = try #require(try repository.store.get(name)).bytes
+        let appender = try Appender.take(try timeline(), as: try .current(), unsettledSince: CutPoint(lsn: head.last, time: head.lastTime)) { _, _ in true }
+        for isOther in [false, true] {
+            var object = segment
+            if isOther { object.id = .random() }
+            try folder.write("segment", bytes)
+            let archiver = Archiver(appender: appender, spool: spool, keepsLocal: false, waiting: [SpooledSegment(object: object, path: folder.path("segment"))])
+            let thread = try NamedThread("archiver") { archiver.run() }
+            #expect(archiver.stop(patience: .seconds(20)) != isOther)
+            thread.join()
+            #expect(archiver.trouble?.message.contains("is archived already") ?? false == isOther)
+        }
+        #expect(try repository.store.get(name)?.bytes == bytes)
+    }
+
+    /// Later instants would show the states of that time, or none.
+    @Test func `no capture goes on from a time that is not yet`() throws {
+        try live()
+        for (seconds, isRefused) in [(5, false), (86_400, true)] as [(Int64, Bool)] {
+            let ahead = SystemClock.now().advanced(byNanoseconds: seconds * 1_000_000_000)
+            _ = try timeline().update { head in head.capturedUntil = ahead }
+            let before = try timeline().head()
+            let failure = try isRefused ? #expect(throws: AsofError.self) { try live() } : { try live(); return nil }()
+            #expect(failure?.message.contains("ahead of this host's clock") ?? false == isRefused)
+            if isRefused { #expect(try timeline().head() == before) }
+        }
+    }
+
     @Test func `a head that is lost is damage, not a new beginning`() throws {
         try live()
         try repository.store.delete("timelines/main/head.json")
@@ -267,6 +354,9 @@ struct RecorderLifeTests {
         let reader = ObjectReader(repository: repository)
         #expect(throws: AsofError.self) { try timeline().resolve(.instant(before.capturedUntil), head: head, reader: reader) }
         #expect(try timeline().resolve(.latest, head: head, reader: reader).lsn == LSN(before.last.rawValue - 1))
+        // What is said to be the end of the window can be had.
+        #expect(head.exactUntil < head.capturedUntil)
+        #expect(throws: Never.self) { try timeline().resolve(.instant(head.exactUntil), head: head, reader: reader) }
     }
 
     @Test func `referenced bytes that were changed behind the mount are logged as they stand, in a gap`() throws {
@@ -343,6 +433,3 @@ struct RecorderLifeTests {
         #expect(try SpooledSegment(reading: folder.path("spool/archived/\(name)"), repository: repository).object == head.segments.first)
     }
 }
-        // What is said to be the end of the window can be had.
-        #expect(head.exactUntil < head.capturedUntil)
-        #expect(throws: Never.self) { try timeline().resolve(.instant(head.exactUntil), head: head, reader: reader) }

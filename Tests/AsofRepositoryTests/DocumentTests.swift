@@ -48,7 +48,7 @@ struct DocumentTests {
     func `a later format is refused with a hint, whatever else is in it`(json: String) {
         for key in [nil, key] {
             let head = error { () throws(AsofError) in
-                _ = try Head(decoding: SignedDocument.seal(Array(json.utf8), key: key), key: key, name: "head.json")
+                _ = try Head(decoding: SignedDocument.seal(Array(json.utf8), key: key), of: "main", key: key, name: "head.json")
             }
             #expect(head?.code == .failure && head?.hint?.contains("newer") == true, "\(String(describing: head))")
         }
@@ -92,7 +92,7 @@ struct DocumentTests {
     @Test func `a head that was signed with another key, or only hashed, is refused`() throws {
         let history = try example(isEncrypted: true)
         for other in [nil, key] {
-            try history.store.put(ObjectName.head("main"), try history.head.encode(key: other))
+            try history.store.put(ObjectName.head("main"), try history.head.encode(of: "main", key: other))
             let found = error { () throws(AsofError) in _ = try history.reopened().head() }
             #expect(found?.code == .damaged)
             #expect(found?.message.contains("head.json") == true)
@@ -106,15 +106,26 @@ struct DocumentTests {
             fuzzy: fuzzy.reduce(into: FuzzyCuts()) { $0.add(LSN($1), at: Instant(nanoseconds: Int64($1))) })
     }
 
+    @Test func `a head of another timeline is refused, one that names none is not`() throws {
+        let head = Head()
+        let bytes = try head.encode(of: "main", key: key)
+        #expect(try Head(decoding: bytes, of: "main", key: key, name: "head.json") == head)
+        let found = error { () throws(AsofError) in _ = try Head(decoding: bytes, of: "other", key: key, name: "head.json") }
+        #expect(found?.code == .damaged && found?.message.contains("of timeline main") == true)
+        let json = String(decoding: bytes.prefix { $0 != 0x0A }, as: UTF8.self).replacing(#","timeline":"main""#, with: "")
+        #expect(!json.contains("main"))
+        #expect(try Head(decoding: SignedDocument.seal(Array(json.utf8), key: key), of: "other", key: key, name: "head.json") == head)
+    }
+
     @Test func `a head tells which cuts are fuzzy, over the borders of segments`() throws {
         var head = Head()
         head.segments = [segment(1, 10, fuzzy: [2, 9, 10]), segment(11, 12, fuzzy: []), segment(13, 20, fuzzy: [13]), segment(21, 30, fuzzy: [])]
-        let again = try Head(decoding: try head.encode(key: key), key: key, name: "head.json")
+        let again = try Head(decoding: try head.encode(of: "main", key: key), of: "main", key: key, name: "head.json")
         #expect(again == head)
         #expect(again.fuzzyCuts.ranges.map(\.first.rawValue) == [2, 9, 13] && again.fuzzyCuts.count == 4)
         // As a head of an older release: nothing is known of fuzzy cuts.
         head.segments = [segment(1, 10, fuzzy: [])]
-        let bytes = try head.encode(key: nil)
+        let bytes = try head.encode(of: "main", key: nil)
         #expect(!String(decoding: bytes, as: UTF8.self).contains("fuzzy"))
     }
 
@@ -126,12 +137,12 @@ struct DocumentTests {
     func `fuzzy cuts that cannot be are damage`(hostile: String) throws {
         var head = Head()
         head.segments = [segment(1, 10, fuzzy: [2])]
-        let json = String(decoding: try head.encode(key: nil).prefix { $0 != 0x0A }, as: UTF8.self)
+        let json = String(decoding: try head.encode(of: "main", key: nil).prefix { $0 != 0x0A }, as: UTF8.self)
         let good = #""count":1,"first":2,"last":2,"times":[2,2]"#
         #expect(json.contains(good))
         let parts = json.split(separator: good, omittingEmptySubsequences: false)
         let bytes = SignedDocument.seal(Array(parts.joined(separator: hostile).utf8), key: nil)
-        let found = error { () throws(AsofError) in _ = try Head(decoding: bytes, key: nil, name: "head.json") }
+        let found = error { () throws(AsofError) in _ = try Head(decoding: bytes, of: "main", key: nil, name: "head.json") }
         #expect(found?.code == .damaged && found?.message.contains("fuzzy") == true, "\(String(describing: found))")
     }
 }

@@ -124,7 +124,7 @@ struct TimelineTests {
     @Test func `a head with a parent is not taken for one without`() throws {
         let history = try RecordedHistory(.init(seed: 3, transactions: 14))
         let child = try RecordedHistory("child", leaving: history, after: 6, .init(seed: 4, transactions: 5))
-        let json = String(decoding: try child.head.encode(key: nil).prefix { $0 != 0x0A }, as: UTF8.self)
+        let json = String(decoding: try child.head.encode(of: "child", key: nil).prefix { $0 != 0x0A }, as: UTF8.self)
         #expect(json.contains(#""format":2"#) && json.contains(#""parent":{"inode":"#))
         for (good, wrong) in [
             (#""format":2"#, #""format":1"#), (#""lsn":6,"#, #""lsn":5,"#), (#""lsn":6,"#, #""lsn":0,"#), (#""timeline":"main""#, #""timeline":"../x""#),
@@ -132,7 +132,7 @@ struct TimelineTests {
             let parts = json.split(separator: good, omittingEmptySubsequences: false)
             #expect(parts.count > 1)
             let bytes = SignedDocument.seal(Array(parts.joined(separator: wrong).utf8), key: nil)
-            let found = #expect(throws: AsofError.self) { _ = try Head(decoding: bytes, key: nil, name: "head.json") }
+            let found = #expect(throws: AsofError.self) { _ = try Head(decoding: bytes, of: "child", key: nil, name: "head.json") }
             #expect(found?.code == .damaged, "\(wrong): \(String(describing: found))")
         }
     }

@@ -181,9 +181,16 @@ final class Archiver: Sendable {
         do throws(Errno) { file = SharedDescriptor(try SystemCall.open(segment.path, O_RDONLY)) } catch {
             throw AsofError(error, "cannot read \(segment.path)")
         }
-        try file.withRaw { raw throws(AsofError) in
-            try appender.timeline.repository.store.put(name, fromDescriptor: raw)
+        let store = appender.timeline.repository.store
+        // Again after a crash it is there already. Another one of that name is history that nobody may write over.
+        if try store.size(name) != nil, let there = try store.get(name) {
+            guard (try? ObjectHeader(decoding: Array(there.bytes.prefix(ObjectHeader.length))))?.id == object.id else {
+                throw AsofError(
+                    .failure, "\(store.description)/\(name) is archived already, and is not the segment of that name in \(segment.path)",
+                    hint: "both are kept as they are: start the capture again, which takes a new epoch, or capture into another timeline")
+            }
         }
+        try file.withRaw { raw throws(AsofError) in try store.put(name, fromDescriptor: raw) }
         CrashPoint.reach("archive.upload.after")
     }
 

@@ -45,7 +45,8 @@ struct CaptureLife: Codable, Sendable {
     func wasCutOff(boot: String) -> Bool { holder.boot != boot && !hasEnded }
 
     /// True when the head was left by this spool's own captures and no other has taken the timeline since.
-    func owns(_ head: Head) -> Bool { head.epoch == epoch || head.holder == holder }
+    /// An epoch below ours: somebody put an older copy of the head back.
+    func owns(_ head: Head) -> Bool { head.epoch <= epoch || head.holder == holder }
 }
 
 extension Spool {

@@ -74,12 +74,17 @@ final class CaptureSession: Sendable {
         spoolLock = try spool.lock(holder: holder.description)
 
         // What is here already, before anything is changed.
-        let before = try timeline.loadHead()
         var waiting = try spool.sealedSegments(repository: repository)
+        var life = try spool.loadLife()
+        var before = try timeline.loadHead()
+        let behind = try before.map { head throws(AsofError) in try Self.archivedBehind(head, of: timeline, waiting, life, report) } ?? ArchivedBehind()
+        if var head = before {
+            try behind.bringUpToDate(&head)
+            before = head
+        }
         if let head = before { waiting = try Self.unarchived(waiting, head: head) }
         var recovered = try RecoveredJournal(
             folder: spool.journalFolder, sealed: max(before?.last ?? .zero, waiting.last?.object.last ?? .zero), anchor: root.unmanaged)
-        var life = try spool.loadLife()
         if let other = life?.timeline, other != timeline.name {
             throw AsofError(.failure, "\(spool.folder) is the spool of timeline \(other), not of \(timeline.name)", hint: "give this capture a spool of its own: --spool DIR")
         }
@@ -98,12 +103,12 @@ final class CaptureSession: Sendable {
         var end = recovered.last.flatMap { $0.lsn > sealed.lsn ? CutPoint(lsn: $0.lsn, time: $0.time) : nil } ?? sealed
         end.time = max(end.time, before?.capturedUntil ?? .distantPast)
         start = end
+        try Self.checkClock(after: start.time, timeline.name, report)
 
         // After a power cut the directory may have lost what the log kept, and the other way round, for as long as write-back takes.
         let wasCutOff = life?.wasCutOff(boot: holder.boot) ?? false
         let powerCut = wasCutOff ? start.time.advanced(byNanoseconds: -600_000_000_000).nanoseconds : nil
         // Whether an earlier comparison was interrupted this spool knows best; without its word the head does.
-        try Self.checkClock(after: start.time, timeline.name, report)
         var unsettled = (life != nil ? life?.unsettled : before?.unsettledSince.map { .init(since: $0) }) ?? .init(since: start)
         // A power cut can take more of the log than the last life had when it began.
         if unsettled.since.lsn > start.lsn { unsettled.since = start }
@@ -121,7 +126,7 @@ final class CaptureSession: Sendable {
             gaps: (life?.gaps ?? []).filter { before?.gaps.contains($0) != true })
         try spool.save(next)
         // Who captured on this spool last gave its lock back when it died, if that was only a moment ago.
-        appender = try Appender.take(timeline, as: holder, unsettledSince: unsettled.since) { [before = life?.holder] other, _ in
+        appender = try Appender.take(timeline, as: holder, unsettledSince: unsettled.since, behind: behind) { [before = life?.holder] other, _ in
             takeOver || other == before || other.isKnownDead
         }
         CrashPoint.reach("capture.epoch.taken")
@@ -171,16 +176,11 @@ final class CaptureSession: Sendable {
             while !isStopping.load(ordering: .relaxed) {
                 journal.prepareSpares(wait: .milliseconds(200), isBehind: journal.isFarAhead)
                 watchSpace()
+                watchClock()
             }
         }
     }
 
-    static func view(of timeline: Timeline, head: Head) throws(AsofError) -> View? {
-                watchClock()
-        guard head.last > .zero else { return nil }
-        let reader = ObjectReader(repository: timeline.repository)
-        return try View(Cut(lsn: head.last, time: head.lastTime), of: timeline, head: head, reader: reader)
-    }
     /// Nanoseconds that the clock may be behind the log's end, as after a step of NTP.
     private static let clockTolerance: Int64 = 60_000_000_000
 
@@ -205,6 +205,27 @@ final class CaptureSession: Sendable {
                 : "this host's clock is right again: times go on")
     }
 
+    static func view(of timeline: Timeline, head: Head) throws(AsofError) -> View? {
+        guard head.last > .zero else { return nil }
+        let reader = ObjectReader(repository: timeline.repository)
+        return try View(Cut(lsn: head.last, time: head.lastTime), of: timeline, head: head, reader: reader)
+    }
+
+    /// What is archived and the head does not know, beside what the spool itself is about to publish; told to the operator.
+    private static func archivedBehind(
+        _ head: Head, of timeline: Timeline, _ waiting: [SpooledSegment], _ life: CaptureLife?, _ report: (String) -> Void
+    ) throws(AsofError) -> ArchivedBehind {
+        var behind = try timeline.archivedBehind(head, waiting: Set(waiting.map(\.object.id)))
+        // The last life's own epoch is used up, too, whatever it archived.
+        if head.epoch < life?.epoch ?? 0 { behind.newestEpoch = max(behind.newestEpoch, life?.epoch ?? 0) }
+        if let first = behind.segments.first, let last = behind.segments.last {
+            report("timeline \(timeline.name): transactions \(first.first) to \(last.last) are archived, and its head did not know of them (an older copy of the head was put back, or a spool was lost). They are taken up again; as gaps that were found then are not known, the time from \(first.firstTime) to \(last.lastTime) is declared one")
+        }
+        if let stranger = behind.stranger {
+            report("timeline \(timeline.name): \(stranger) lies behind its head and does not go on from what is there, or cannot be read: it is left as it is")
+        }
+        return behind
+    }
 
     /// The segments that the head does not have yet.
     private static func unarchived(_ segments: [SpooledSegment], head: Head) throws(AsofError) -> [SpooledSegment] {

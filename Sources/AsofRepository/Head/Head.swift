@@ -53,6 +53,13 @@ package struct Head: Hashable, Sendable {
         segments.reduce(into: FuzzyCuts()) { $0.append($1.fuzzy, keeping: .max) }
     }
 
+    /// Takes bases over that only `other` has.
+    package mutating func addBases(of other: Head) {
+        let known = Set(bases.map(\.id))
+        bases += other.bases.filter { !known.contains($0.id) }
+        bases.sort { $0.last < $1.last }
+    }
+
     /// Bytes of all objects that the head reaches.
     package var storedBytes: UInt64 { (bases + segments).reduce(0) { $0 &+ $1.size } }
 }
@@ -122,6 +129,8 @@ package struct Holder: Hashable, Sendable, Codable {
 extension Head {
     private struct Document: Codable {
         var format: Int
+        /// Whose head it is: under the signature, so that none is taken for another's. Nil: an older release wrote it.
+        var timeline: String?
         var epoch: UInt64
         var holder: Holder?
         var capturedUntil: Int64
@@ -196,15 +205,16 @@ extension Head {
         }
     }
 
-    package func encode(key: [UInt8]?) throws(AsofError) -> [UInt8] {
+    package func encode(of timeline: String, key: [UInt8]?) throws(AsofError) -> [UInt8] {
         let document = Document(
-            format: parent == nil ? 1 : 2, epoch: epoch, holder: holder, capturedUntil: capturedUntil.nanoseconds, first: first,
+            format: parent == nil ? 1 : 2, timeline: timeline, epoch: epoch, holder: holder, capturedUntil: capturedUntil.nanoseconds, first: first,
             bases: bases.map(Object.init), segments: segments.map(Object.init),
             gaps: gaps, parent: parent, unsettledSince: unsettledSince)
         return SignedDocument.seal(try JSONText.encode(document), key: key)
     }
 
-    package init(decoding bytes: [UInt8], key: [UInt8]?, name: String) throws(AsofError) {
+    /// `timeline`: whose it must be.
+    package init(decoding bytes: [UInt8], of timeline: String, key: [UInt8]?, name: String) throws(AsofError) {
         let json = try SignedDocument.open(bytes, key: key, name: name)
         // Before anything else: a later format may have other fields.
         struct Version: Codable { var format: Int }
@@ -213,6 +223,9 @@ extension Head {
             throw AsofError(.failure, "\(name) has format \(version), this program knows formats 1 and 2", hint: "use a newer release of asof")
         }
         let document = try JSONText.decode(Document.self, json, name: name)
+        if let other = document.timeline, other != timeline {
+            throw AsofError(.damaged, "\(name) is the head of timeline \(other)", hint: "put each timeline's own head back from a copy of the repository")
+        }
         self.init()
         epoch = document.epoch
         holder = document.holder

@@ -40,7 +40,7 @@ package final class Timeline: Sendable {
             let current = try store.get(headName)
             var head = try current.map { object throws(AsofError) in try decode(object) } ?? Head()
             try change(&head)
-            let bytes = try head.encode(key: repository.headKey)
+            let bytes = try head.encode(of: name, key: repository.headKey)
             if let current {
                 if try store.put(headName, bytes, ifUnchanged: current.version) != nil { return head }
             } else if try store.putIfAbsent(headName, bytes) {
@@ -51,7 +51,7 @@ package final class Timeline: Sendable {
 
     /// Makes the head; false: there is one already.
     func create(_ head: Head) throws(AsofError) -> Bool {
-        try store.putIfAbsent(headName, try head.encode(key: repository.headKey))
+        try store.putIfAbsent(headName, try head.encode(of: name, key: repository.headKey))
     }
 
     /// Segments are written before the head is, but never before the first one, which the first appender makes.
@@ -59,10 +59,10 @@ package final class Timeline: Sendable {
         guard let segment = try store.list(prefix: "timelines/\(name)/segments/").first else { return }
         throw AsofError(
             .damaged, "\(store.description)/\(headName) is missing, but there is \(segment.name)",
-            hint: "restore it from a copy of the repository; starting anew would hide what is there")
+            hint: "put it back from a copy of the repository, the newest that there is: the next capture takes up what is archived behind it")
     }
 
     private func decode(_ object: StoredObject) throws(AsofError) -> Head {
-        try Head(decoding: object.bytes, key: repository.headKey, name: "\(store.description)/\(headName)")
+        try Head(decoding: object.bytes, of: name, key: repository.headKey, name: "\(store.description)/\(headName)")
     }
 }

@@ -12,7 +12,7 @@ final class HeadSubject: MutationSubject {
         var random = SplitMix64(seed: seed)
         heads = (0..<24).map { _ in Self.head(&random) }
         var corpus: [[UInt8]] = []
-        for (index, head) in heads.enumerated() { corpus.append(try head.encode(key: Self.key(index))) }
+        for (index, head) in heads.enumerated() { corpus.append(try head.encode(of: "main", key: Self.key(index))) }
         self.corpus = corpus
     }
 
@@ -62,9 +62,9 @@ final class HeadSubject: MutationSubject {
         let isForged = random.chance(70)
         let shown = isForged ? SignedDocument.seal(Self.withoutSignature(bytes), key: key) : bytes
         do throws(AsofError) {
-            let head = try Head(decoding: shown, key: key, name: "head.json")
+            let head = try Head(decoding: shown, of: "main", key: key, name: "head.json")
             if !isForged, head != heads[index] { return .wrong("a change was not noticed") }
-            guard let again = try? Head(decoding: try head.encode(key: key), key: key, name: "head.json") else {
+            guard let again = try? Head(decoding: try head.encode(of: "main", key: key), of: "main", key: key, name: "head.json") else {
                 return .wrong("an encoded head is refused")
             }
             return again == head ? .accepted : .wrong("decoding, encoding and decoding gives another head")
