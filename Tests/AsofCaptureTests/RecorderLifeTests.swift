@@ -324,6 +324,31 @@ struct RecorderLifeTests {
         #expect(try repository.store.get(name)?.bytes == bytes)
     }
 
+    /// What the directory still has is worth more than what the log had.
+    @Test func `bytes that are damaged in the repository are logged anew from the directory`() throws {
+        var random = SplitMix64(seed: 3)
+        let large = random.bytes(300_000)
+        try folder.write("backing/large", large)
+        let before = try live()
+        let segment = try #require(before.segments.first)
+        let name = ObjectName.segment("main", first: segment.first, last: segment.last, epoch: segment.epoch)
+        var bytes = try #require(try repository.store.get(name)).bytes
+        bytes[bytes.count / 2] ^= 1
+        try repository.store.put(name, bytes)
+        // Whatever has other times than the log says is compared.
+        let file = try SystemCall.open(folder.path("backing/large"), O_RDONLY)
+        try SystemCall.setTimes(file.raw, accessed: .now, modified: .now)
+        let after = try live()
+        #expect(after.gaps.map(\.after.lsn) == [before.last])
+        let view = try View(Cut(lsn: after.last, time: after.lastTime), of: try timeline(), head: after, reader: ObjectReader(repository: repository))
+        let fileName = try #require(Name("large"))
+        let number = try #require(try view.entry(fileName, in: .root))
+        var seen = [UInt8](repeating: 0, count: large.count)
+        _ = try seen.withUnsafeMutableBytes { try view.read(number, size: UInt64(large.count), offset: 0, into: $0) }
+        let isSame = seen == large
+        #expect(isSame)
+    }
+
     /// Later instants would show the states of that time, or none.
     @Test func `no capture goes on from a time that is not yet`() throws {
         try live()

@@ -204,6 +204,13 @@ package final class Follower: @unchecked Sendable {
         outcome.withLock { $0 = scan.outcome }
     }
 
+    /// Where the log cannot be read nothing can be compared with it: says what can be done all the same.
+    private static func telling<Value: ~Copyable>(_ body: () throws(AsofError) -> Value) throws(AsofError) -> Value {
+        do throws(AsofError) { return try body() } catch {
+            throw error.code == .damaged ? AsofError(.damaged, error.message, hint: UnreadableLog.way(error)) : error
+        }
+    }
+
     /// The directory may have been moved away and another put in its place, which is then another history of the same name.
     private func checkPlace() throws(AsofError) {
         let now = try? SystemCall.status(directory)

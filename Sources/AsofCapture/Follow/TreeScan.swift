@@ -36,6 +36,7 @@ final class TreeScan: Sendable {
     private let trustedBefore: Instant
     private let options: ScanOptions
     private let limit: RateLimit
+    private let unreadable: UnreadableLog
     private let state: Monitor<State>
     private static let pieceLength = 1 << 20
 
@@ -48,6 +49,7 @@ final class TreeScan: Sendable {
         self.watch = watch
         self.options = options
         limit = RateLimit(bytesPerSecond: options.rate)
+        unreadable = UnreadableLog(session.report)
         state = Monitor(State(tree: KnownTree(highest: session.highestInode), stack: []))
     }
 
@@ -283,10 +285,13 @@ final class TreeScan: Sendable {
     private func isKnown(_ number: InodeNumber, _ bytes: [UInt8], at offset: UInt64, _ old: Attributes?) throws(AsofError) -> Bool {
         guard let known, let old, old.size >= offset + UInt64(bytes.count) else { return false }
         var then = [UInt8](repeating: 0, count: bytes.count)
-        let count = try then.withUnsafeMutableBufferPointer { buffer throws(AsofError) in
-            try known.read(number, size: old.size, offset: offset, into: UnsafeMutableRawBufferPointer(buffer))
+        var count = 0
+        let isReadable = try unreadable.passing { () throws(AsofError) in
+            count = try then.withUnsafeMutableBufferPointer { buffer throws(AsofError) in
+                try known.read(number, size: old.size, offset: offset, into: UnsafeMutableRawBufferPointer(buffer))
+            }
         }
-        return count == bytes.count && then == bytes
+        return isReadable && count == bytes.count && then == bytes
     }
 
     /// Inodes whose names went and that were found nowhere else are gone, and what was below them, too.

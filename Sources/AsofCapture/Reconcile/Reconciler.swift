@@ -38,10 +38,13 @@ final class Reconciler: Sendable {
     private let explained = Lock<Set<InodeNumber>>([])
     /// True: the log is too far behind to read on.
     private let isBehind: @Sendable () -> Bool
+    private let unreadable: UnreadableLog
 
     init(
-        table: NodeTable, journal: Journal, known: View?, suspicion: CaptureSession.Suspicion, isBehind: @escaping @Sendable () -> Bool
+        table: NodeTable, journal: Journal, known: View?, suspicion: CaptureSession.Suspicion, unreadable: UnreadableLog,
+        isBehind: @escaping @Sendable () -> Bool
     ) {
+        self.unreadable = unreadable
         self.table = table
         self.journal = journal
         self.known = known
@@ -196,12 +199,14 @@ final class Reconciler: Sendable {
                     try calling("a file") { () throws(Errno) in try SystemCall.readFully(raw, at: offset, into: now) }
                 }
                 guard count > 0 else { return 0 }
-                let known = try self.known.map { known throws(AsofError) in
-                    try known.read(node.inode, size: old?.size ?? 0, offset: offset, into: UnsafeMutableRawBufferPointer(rebasing: then[..<count]))
-                } ?? 0
-                // What the log does not have reads as zero.
-                if known < count { then[known..<count].initializeMemory(as: UInt8.self, repeating: 0) }
-                if let left = now.baseAddress, let right = then.baseAddress, memcmp(left, right, count) != 0 {
+                let isReadable = try unreadable.passing { () throws(AsofError) in
+                    let known = try self.known.map { known throws(AsofError) in
+                        try known.read(node.inode, size: old?.size ?? 0, offset: offset, into: UnsafeMutableRawBufferPointer(rebasing: then[..<count]))
+                    } ?? 0
+                    // What the log does not have reads as zero.
+                    if known < count { then[known..<count].initializeMemory(as: UInt8.self, repeating: 0) }
+                }
+                if let left = now.baseAddress, let right = then.baseAddress, !isReadable || memcmp(left, right, count) != 0 {
                     let piece = UnsafeRawBufferPointer(rebasing: now[..<count])
                     try journal.references.rescue(node, offset..<offset + UInt64(count), into: journal)
                     let file = journal.references.file(of: node, in: table, length: count)

@@ -32,7 +32,7 @@ package final class Recorder: Sendable {
         } catch {
             throw AsofError(error, "cannot read \(backing)")
         }
-        reconciler = Reconciler(table: fileSystem.table, journal: session.journal, known: session.known, suspicion: session.suspicion) {
+        reconciler = Reconciler(table: fileSystem.table, journal: session.journal, known: session.known, suspicion: session.suspicion, unreadable: UnreadableLog(session.report)) {
             session.journal.fileCount > 64
         }
     }
@@ -53,7 +53,7 @@ package final class Recorder: Sendable {
                 comparison.withLock { $0 = .cancelled }
             }
         } catch {
-            session.report("the directory could not be compared with the log: \(error.description). Nothing captured since the start can be mounted until a restart succeeds")
+            session.report("the directory could not be compared with the log: \(error.description). Nothing captured since the start can be mounted until a restart succeeds. \(UnreadableLog.way(error))")
             comparison.withLock { $0 = .failed(error) }
         }
         comparison.broadcast()
