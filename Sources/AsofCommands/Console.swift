@@ -10,6 +10,11 @@ enum Console {
     static func line(_ text: String) { write(text + "\n") }
     static func note(_ text: String) { try? SystemCall.writeFully(STDERR_FILENO, Array("asof: \(text)\n".utf8)) }
 
+    /// A base is damaged, and what it says is read from the log.
+    static func note(brokenBase reason: AsofError) {
+        note("\(reason.message). What that base says is read from the log instead, which takes longer; `asof backup create --type base` makes a new one")
+    }
+
     static func error(_ failure: AsofError, asJSON: Bool = false) {
         if asJSON, let bytes = try? JSONText.encode(Failure(failure)) {
             try? SystemCall.writeFully(STDERR_FILENO, bytes + [0x0A])

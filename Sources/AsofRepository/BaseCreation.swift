@@ -7,8 +7,18 @@ internal import Glibc
 
 extension Timeline {
     /// Writes a base from the log: everything up to the end of the newest segment, merged. Reads nothing from the captured directory.
-    /// Returns nil when the newest base is as new as that. `scratch`: a folder for the file while it is written.
+    /// Returns nil when the newest base is as new as that, and whole. `scratch`: a folder for the file while it is written. Bases that turn out to
+    /// be damaged leave the head.
     package func createBase(reader: ObjectReader, scratch: String) throws(AsofError) -> (base: SealedObject, inodes: Int)? {
+        while true {
+            let known = reader.givenUp
+            do throws(AsofError) { return try mergeBase(reader: reader, scratch: scratch) } catch {
+                guard error.code == .damaged, reader.givenUp > known else { throw error }
+            }
+        }
+    }
+
+    private func mergeBase(reader: ObjectReader, scratch: String) throws(AsofError) -> (base: SealedObject, inodes: Int)? {
         let head = try head()
         if let parent = head.parent, head.segments.isEmpty {
             throw AsofError(
@@ -24,7 +34,11 @@ extension Timeline {
                 .inGap, "no base can be made yet: the directory is being compared with the log",
                 hint: "try again when `asof status` says that the comparison is done")
         }
-        if let base = head.bases.last, base.last >= newest.last { return nil }
+        if let base = head.bases.last, base.last >= newest.last, !reader.isGivenUp(base) {
+            let pages = try RunReader(base, name: ObjectName.base(name, last: base.last, id: base.id), isBase: true, reader: reader).pages()
+            while try pages.nextPage() != nil {}
+            return nil
+        }
         guard newest.last >= first.lsn, !head.gaps.contains(where: { newest.last > $0.after.lsn && newest.last < $0.before.lsn }) else {
             throw AsofError(.inGap, "the newest archived state is inside a gap", hint: "wait until the directory was read again")
         }
@@ -44,6 +58,7 @@ extension Timeline {
                 last: newest.last, lastTime: newest.lastTime, highestInode: newest.highestInode, write: write)
         }
         _ = try update { head throws(AsofError) in
+            head.bases.removeAll(where: reader.isGivenUp)
             if head.bases.contains(where: { $0.last >= made.summary.last }) { return }
             head.bases.append(made.summary)
         }

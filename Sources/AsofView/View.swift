@@ -9,8 +9,8 @@ package final class View: Sendable {
     package let cut: Cut
     package let timeline: String
     private let reader: ObjectReader
-    /// Newest first.
-    private let layers: [any Layer]
+    private let stack: Lock<Stack>
+    private let history: (timeline: Timeline, head: Head)
     private let chunks = TwoGenerationCache<ChunkKey, ResolvedChunk>(limit: 4 << 20)
     private let objects = Lock<ObjectTable>(ObjectTable())
     private let log: TransactionReader
@@ -26,6 +26,13 @@ package final class View: Sendable {
         var map: ExtentMap
     }
 
+    private struct Stack {
+        /// Newest first.
+        var layers: [any Layer]
+        /// How many bases the reader had given up when it was put up.
+        var givenUp: Int
+    }
+
     private struct ObjectTable {
         var references: [ObjectReference] = []
         var numbers: [ObjectReference: UInt32] = [:]
@@ -37,10 +44,29 @@ package final class View: Sendable {
         self.timeline = timeline.name
         self.reader = reader
         log = TransactionReader(timeline, head: head, reader: reader)
-        layers = try timeline.layers(at: cut.lsn, head: head, reader: reader).map { layer -> any Layer in
-            switch layer {
-            case .run(let run): RunLayer(run)
-            case .part(let part): ReplayedLayer(part.changes, objects: part.objects)
+        history = (timeline, head)
+        stack = Lock(try Self.stack(cut, timeline, head, reader))
+    }
+
+    private static func stack(_ cut: Cut, _ timeline: Timeline, _ head: Head, _ reader: ObjectReader) throws(AsofError) -> Stack {
+        let layers = try timeline.layers(at: cut.lsn, head: head, reader: reader)
+        return Stack(
+            layers: layers.map { layer -> any Layer in
+                switch layer {
+                case .run(let run): RunLayer(run)
+                case .part(let part): ReplayedLayer(part.changes, objects: part.objects)
+                }
+            }, givenUp: reader.givenUp)
+    }
+
+    /// Runs `body` on the layers; again on others where a base among them turns out to be damaged. What a base says the log says, too.
+    private func looking<Value>(_ body: ([any Layer]) throws(AsofError) -> Value) throws(AsofError) -> Value {
+        while true {
+            let now = stack.withLock { $0 }
+            do throws(AsofError) { return try body(now.layers) } catch {
+                guard error.code == .damaged, reader.givenUp > now.givenUp else { throw error }
+                let next = try Self.stack(cut, history.timeline, history.head, reader)
+                stack.withLock { if $0.givenUp < next.givenUp { $0 = next } }
             }
         }
     }
@@ -72,17 +98,21 @@ package final class View: Sendable {
 
     /// Nil: there is no such inode in the directory.
     package func attributes(of inode: InodeNumber) throws(AsofError) -> Attributes? {
-        for layer in layers where layer.knows(inode) {
-            if let found = try layer.inode(inode) { return found.attributes.links == 0 ? nil : found.attributes }
+        try looking { layers throws(AsofError) in
+            for layer in layers where layer.knows(inode) {
+                if let found = try layer.inode(inode) { return found.attributes.links == 0 ? nil : found.attributes }
+            }
+            return nil
         }
-        return nil
     }
 
     package func entry(_ name: Name, in parent: InodeNumber) throws(AsofError) -> InodeNumber? {
-        for layer in layers where layer.knows(parent) {
-            if let found = try layer.entry(parent, name) { return found }
+        try looking { layers throws(AsofError) in
+            for layer in layers where layer.knows(parent) {
+                if let found = try layer.entry(parent, name) { return found }
+            }
+            return nil
         }
-        return nil
     }
 
     /// All names of a directory, sorted.
@@ -97,23 +127,27 @@ package final class View: Sendable {
     }
 
     package func symbolicLink(_ inode: InodeNumber) throws(AsofError) -> [UInt8]? {
-        for layer in layers where layer.knows(inode) {
-            if let target = try layer.symbolicLink(inode) { return target }
+        try looking { layers throws(AsofError) in
+            for layer in layers where layer.knows(inode) {
+                if let target = try layer.symbolicLink(inode) { return target }
+            }
+            return nil
         }
-        return nil
     }
 
     /// The newest word on each name, over all layers; removed names left out.
     private func newest<Value>(
         _ inode: InodeNumber, _ scan: (any Layer, _ body: (Name, Value?) -> Void) throws(AsofError) -> Void
     ) throws(AsofError) -> [Name: Value] {
-        var merged: [Name: Value?] = [:]
-        for layer in layers where layer.knows(inode) {
-            try scan(layer) { name, value in
-                if merged[name] == nil { merged[name] = .some(value) }
+        try looking { layers throws(AsofError) in
+            var merged: [Name: Value?] = [:]
+            for layer in layers where layer.knows(inode) {
+                try scan(layer) { name, value in
+                    if merged[name] == nil { merged[name] = .some(value) }
+                }
             }
+            return merged.compactMapValues { $0 }
         }
-        return merged.compactMapValues { $0 }
     }
 
     /// Fills `buffer` with the file's bytes from `offset`; `size` is the file's. Returns the count: fewer only at the end of the file.
@@ -144,9 +178,11 @@ package final class View: Sendable {
 
     /// The chunks that any layer says something of, in order: of a file that is mostly holes, few of many.
     func chunks(of inode: InodeNumber) throws(AsofError) -> [UInt64] {
-        var numbers: Set<UInt64> = []
-        for layer in layers where layer.knows(inode) { try layer.chunks(inode) { numbers.insert($0) } }
-        return numbers.sorted()
+        try looking { layers throws(AsofError) in
+            var numbers: Set<UInt64> = []
+            for layer in layers where layer.knows(inode) { try layer.chunks(inode) { numbers.insert($0) } }
+            return numbers.sorted()
+        }
     }
 
     /// True: nothing is stored for any byte of the range, so that it reads as zero. `size` is the file's.
@@ -199,25 +235,30 @@ package final class View: Sendable {
     /// hides what is older.
     private func resolved(_ inode: InodeNumber, chunk: UInt64, size: UInt64) throws(AsofError) -> ResolvedChunk {
         try chunks.value(for: ChunkKey(inode: inode, chunk: chunk)) { () throws(AsofError) in
-            let bounds = Chunk.range(chunk)
-            var wanted = [bounds.lowerBound..<min(bounds.upperBound, size)]
-            var map = ExtentMap()
-            for layer in self.layers where layer.knows(inode) {
-                if let found = try layer.chunk(inode, chunk) {
-                    let renumbered = self.renumbered(found, layer.objects)
-                    var rest: [Range<UInt64>] = []
-                    for range in wanted {
-                        for extent in renumbered.overlapping(range) { map.overwrite(extent) }
-                        rest.append(contentsOf: renumbered.gaps(in: range))
-                    }
-                    wanted = rest
-                }
-                if wanted.isEmpty { break }
-                if let erased = try layer.inode(inode)?.erased { wanted = erased.removed(from: wanted) }
-                if wanted.isEmpty { break }
-            }
+            let map = try self.looking { layers throws(AsofError) in try self.map(inode, chunk, size, layers) }
             return (ResolvedChunk(map: map), map.extents.count * MemoryLayout<Extent>.stride + 128)
         }
+    }
+
+    private func map(_ inode: InodeNumber, _ chunk: UInt64, _ size: UInt64, _ layers: [any Layer]) throws(AsofError) -> ExtentMap {
+        let bounds = Chunk.range(chunk)
+        var wanted = [bounds.lowerBound..<min(bounds.upperBound, size)]
+        var map = ExtentMap()
+        for layer in layers where layer.knows(inode) {
+            if let found = try layer.chunk(inode, chunk) {
+                let renumbered = self.renumbered(found, layer.objects)
+                var rest: [Range<UInt64>] = []
+                for range in wanted {
+                    for extent in renumbered.overlapping(range) { map.overwrite(extent) }
+                    rest.append(contentsOf: renumbered.gaps(in: range))
+                }
+                wanted = rest
+            }
+            if wanted.isEmpty { break }
+            if let erased = try layer.inode(inode)?.erased { wanted = erased.removed(from: wanted) }
+            if wanted.isEmpty { break }
+        }
+        return map
     }
 
     private func renumbered(_ map: ExtentMap, _ table: [ObjectReference]) -> ExtentMap {

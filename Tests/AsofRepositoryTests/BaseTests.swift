@@ -23,7 +23,7 @@ struct BaseTests {
     /// A repository with one transaction a segment and, where it says so, a base behind it.
     private final class Log {
         let timeline: Timeline
-        private let store = MemoryStore()
+        let store = MemoryStore()
         private let scratch: TemporaryDirectory
         private var next = LSN(1)
 
@@ -97,6 +97,33 @@ struct BaseTests {
         _ = try log.timeline.update { head throws(AsofError) in head.unsettledSince = nil }
         try log.add([fileAttributes(0)], base: true)
         #expect(try log.timeline.head().bases.count == 1)
+    }
+
+    /// A base only repeats what the log says: one that is damaged costs time, and the next one takes its place.
+    @Test(arguments: [false, true])
+    func `a damaged base is left out, and replaced by the next`(_ isMissing: Bool) throws {
+        let log = try begun()
+        try log.add([.write(file, offset: 0, length: 5), fileAttributes(5)], [1, 2, 3, 4, 5], base: true)
+        let base = try #require(try log.timeline.head().bases.last)
+        let name = ObjectName.base("main", last: base.last, id: base.id)
+        if isMissing {
+            try log.store.delete(name)
+        } else {
+            var bytes = try #require(try log.store.get(name)).bytes
+            // In the first page of its index.
+            bytes[ObjectHeader.length + 20] ^= 1
+            try log.store.put(name, bytes)
+        }
+        #expect(try log.read(file) == [1, 2, 3, 4, 5])
+        // Nothing is newer, but it is not whole.
+        let scratch = try TemporaryDirectory("bases")
+        let made = try log.timeline.createBase(reader: ObjectReader(repository: log.timeline.repository), scratch: scratch.path)
+        #expect(made?.base.last == base.last)
+        #expect(try log.timeline.head().bases.map(\.id) == [made?.base.id])
+        let again = try log.timeline.createBase(reader: ObjectReader(repository: log.timeline.repository), scratch: scratch.path)
+        #expect(again?.base == nil)
+        try log.add([fileAttributes(3)])
+        #expect(try log.read(file) == [1, 2, 3])
     }
 
     @Test func `what was cut off before a base does not come back behind it`() throws {

@@ -62,7 +62,7 @@ final class Auditor: Sendable {
             do throws(AsofError) {
                 let head = session.archiver.head
                 if head.first != nil, head.unsettledSince == nil, head.capturedUntil > state.withLock({ $0.foundAt }),
-                    let view = try CaptureSession.view(of: session.timeline, head: head) {
+                    let view = try CaptureSession.view(of: session.timeline, head: head, report: session.report) {
                     try lookThrough(view, head, isRunning)
                     state.withLock { $0.figures.rounds += 1 }
                 }

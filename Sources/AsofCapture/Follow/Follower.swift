@@ -188,7 +188,7 @@ package final class Follower: @unchecked Sendable {
         _ = try ticker.server.find(isUrgent: true)
         let scan = TreeScan(session, watching.watch, options.scan)
         var reportedAt = SystemClock.monotonicNanoseconds()
-        guard let tree = try scan.run(progress: { [self] found in
+        guard let tree = try Self.telling({ () throws(AsofError) in try scan.run(progress: { [self] found in
             outcome.withLock { $0 = found }
             ticker.hear()
             let now = SystemClock.monotonicNanoseconds()
@@ -197,7 +197,7 @@ package final class Follower: @unchecked Sendable {
                 session.report("comparing: \(found.visited) files looked at, \(found.bytes >> 20) MiB read")
             }
             return !requests.withLock { $0.isStopping }
-        }) else { return }
+        }) }) else { return }
         ticker.surveyor.tree = tree
         if watching.kind == .inotify { ticker.linkedOutside = scan.linkedOutside(ticker.surveyor.tree) }
         known.isComplete = true

@@ -167,7 +167,7 @@ final class CaptureSession: Sendable {
             archiver.add(.settled(settled.point, gap: settled.gap, thenUnsettledSince: unsettled.since))
         }
         let head = try timeline.head()
-        known = try Self.view(of: timeline, head: head)
+        known = try Self.view(of: timeline, head: head, report: report)
         highestInode = head.highestInode
         suspicion = Suspicion(
             inFlight: Set(unsettled.inFlight.map { InodeNumber($0) }), changedSince: unsettled.changedSince.map(Instant.init(nanoseconds:)) ?? .distantFuture)
@@ -205,9 +205,11 @@ final class CaptureSession: Sendable {
                 : "this host's clock is right again: times go on")
     }
 
-    static func view(of timeline: Timeline, head: Head) throws(AsofError) -> View? {
+    static func view(of timeline: Timeline, head: Head, report: @escaping @Sendable (String) -> Void) throws(AsofError) -> View? {
         guard head.last > .zero else { return nil }
-        let reader = ObjectReader(repository: timeline.repository)
+        let reader = ObjectReader(repository: timeline.repository) {
+            report("\($0.message). What that base says is read from the log instead; `asof backup create --type base` makes a new one")
+        }
         return try View(Cut(lsn: head.last, time: head.lastTime), of: timeline, head: head, reader: reader)
     }
 

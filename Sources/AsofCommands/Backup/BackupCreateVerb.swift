@@ -51,7 +51,7 @@ enum BackupCreateVerb {
         defer { progress.end() }
         let scratch = "\(session.stateFolder)/scratch"
         do throws(Errno) { try Durable.makeDirectories(scratch) } catch { throw AsofError(error, "cannot make \(scratch)") }
-        let reader = ObjectReader(repository: session.repository)
+        let reader = ObjectReader(repository: session.repository, onBrokenBase: Console.note(brokenBase:))
         if let made = try session.timeline.createBase(reader: reader, scratch: scratch) {
             progress.end()
             let answer = Answer(

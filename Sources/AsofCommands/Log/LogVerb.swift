@@ -27,7 +27,7 @@ enum LogVerb {
 
     static func run(_ invocation: Invocation) throws(AsofError) {
         let session = try Session(invocation)
-        let reader = ObjectReader(repository: session.repository)
+        let reader = ObjectReader(repository: session.repository, onBrokenBase: Console.note(brokenBase:))
         let (head, note) = try session.headUpToNow()
         if let note { Console.note(note) }
         guard let first = head.first else { throw AsofError(.outsideWindow, "nothing was captured yet", hint: "`asof window`") }

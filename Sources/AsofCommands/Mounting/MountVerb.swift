@@ -16,7 +16,7 @@ enum MountVerb {
                 return 0
             }
             let cut = try session.timeline.resolve(
-                CutRequest(when.resolve(now: SystemClock.now())), head: head, reader: ObjectReader(repository: session.repository))
+                CutRequest(when.resolve(now: SystemClock.now())), head: head, reader: ObjectReader(repository: session.repository, onBrokenBase: Console.note(brokenBase:)))
             try DryRun.say(
                 "mount lsn:\(cut.lsn) of \(cut.time) at \(mountPoint)",
                 with: ["mountPoint": mountPoint, "lsn": cut.lsn.description, "time": cut.time.description], invocation)

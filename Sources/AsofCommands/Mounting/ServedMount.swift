@@ -48,7 +48,10 @@ struct ServedMount {
     init(_ invocation: Invocation, _ session: Session, at mountPoint: String, changes: OverlayRequest?) throws(AsofError) {
         let now = SystemClock.now()
         let cache = Int(clamping: try invocation.size("cache") ?? 32 << 20)
-        let reader = ObjectReader(repository: session.repository, frameCache: cache / 4 * 3, pageCache: cache / 4)
+        let reader = ObjectReader(repository: session.repository, frameCache: cache / 4 * 3, pageCache: cache / 4) { [folder = session.stateFolder] in
+            Console.note(brokenBase: $0)
+            MountLog.write($0, folder: folder, mountPoint: mountPoint)
+        }
         let presentation = ViewFileSystem.Presentation(owner: try Self.owner(invocation)) { [folder = session.stateFolder] in
             MountLog.write($0, folder: folder, mountPoint: mountPoint)
         }

@@ -29,7 +29,7 @@ struct MountedOverlay {
         }
         let timeline = try repository.timeline(identity.timeline)
         let head = try timeline.head()
-        let reader = ObjectReader(repository: repository)
+        let reader = ObjectReader(repository: repository, onBrokenBase: Console.note(brokenBase:))
         view = try View(try timeline.resolve(.lsn(LSN(identity.lsn)), head: head, reader: reader), of: timeline, head: head, reader: reader)
         try view.open()
     }

@@ -23,7 +23,7 @@ struct RestoreObjects {
         while let generation = try lineage.next() {
             for segment in generation.head.segments { sizes[segment.id] = segment.size }
             guard base == nil else { continue }
-            base = generation.base.map { (generation.name(ofBase: $0), $0) }
+            base = generation.base(plan.reader).map { (generation.name(ofBase: $0), $0) }
             let floor = base?.object.last ?? .zero
             let own = generation.segments.filter { $0.first > floor }.map { (name: generation.name(of: $0), object: $0) }
             try Self.check(own, after: generation.head.segments.last { $0.last < own.first?.object.first ?? .zero }, plan.reader)

@@ -32,7 +32,7 @@ struct RestorePlan {
         try RestorePlace.check(site, session, invocation)
         if site.isInPlace { try RestoreInPlace.check(site.target) }
         let repository = session.repository.id.description
-        reader = ObjectReader(repository: session.repository)
+        reader = ObjectReader(repository: session.repository, onBrokenBase: Console.note(brokenBase:))
         let known = try Self.begun(site)
         folder = known?.path ?? site.path(repository: repository)
         guard let when = try invocation.when("at") else { throw AsofError(.usage, "restore needs --at", hint: "give --at WHEN") }

@@ -81,7 +81,7 @@ struct CaptureTimeline {
             archiveWhatWaits(on: parent)
             // A child of which the directory does not know would be made again by each start.
             try origin.write(to: directory)
-            let cut = try parent.cut(LSN(origin.lsn), head: head, reader: ObjectReader(repository: session.repository))
+            let cut = try parent.cut(LSN(origin.lsn), head: head, reader: ObjectReader(repository: session.repository, onBrokenBase: Console.note(brokenBase:)))
             let child: Timeline
             if let name {
                 child = try session.repository.timeline(name)

@@ -29,7 +29,7 @@ enum CloneVerb {
         let request = CutRequest(when.resolve(now: SystemClock.now()))
         let (head, note) = try ServedMount.head(for: request, parent)
         if let note { Console.note(note) }
-        let reader = ObjectReader(repository: session.repository)
+        let reader = ObjectReader(repository: session.repository, onBrokenBase: Console.note(brokenBase:))
         let cut = try parent.timeline.resolve(request, head: head, reader: reader)
         // What cannot be opened is no place to go on from.
         let view = try View(cut, of: parent.timeline, head: head, reader: reader)

@@ -8,7 +8,7 @@ package final class Appender: Sendable {
     package let epoch: UInt64
     /// The head as it was when the epoch was taken.
     package let start: Head
-    /// The head as this appender published it last. Only bases are added by others.
+    /// The head as this appender published it last. Only its bases are changed by others.
     private let published: Lock<Head>
 
     private init(timeline: Timeline, epoch: UInt64, start: Head) {
@@ -66,9 +66,9 @@ package final class Appender: Sendable {
                     "timeline \(self.timeline.name) was taken over by \(head.holder?.description ?? "somebody else"); this capture is fenced",
                     hint: "what it had not archived is kept in its spool")
             }
-            let stored = head
+            let bases = head.bases
             head = known
-            head.addBases(of: stored)
+            head.bases = bases
             try change(&head)
         }
     }

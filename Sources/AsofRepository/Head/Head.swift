@@ -53,13 +53,6 @@ package struct Head: Hashable, Sendable {
         segments.reduce(into: FuzzyCuts()) { $0.append($1.fuzzy, keeping: .max) }
     }
 
-    /// Takes bases over that only `other` has.
-    package mutating func addBases(of other: Head) {
-        let known = Set(bases.map(\.id))
-        bases += other.bases.filter { !known.contains($0.id) }
-        bases.sort { $0.last < $1.last }
-    }
-
     /// Bytes of all objects that the head reaches.
     package var storedBytes: UInt64 { (bases + segments).reduce(0) { $0 &+ $1.size } }
 }

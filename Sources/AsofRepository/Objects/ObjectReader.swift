@@ -13,18 +13,34 @@ package final class ObjectReader: Sendable {
     private let pages: TwoGenerationCache<FrameKey, IndexPage>
     private let tails: TwoGenerationCache<ObjectID, ObjectTail>
 
+    private let broken = Lock<Set<ObjectID>>([])
+    private let onBrokenBase: @Sendable (AsofError) -> Void
+
     private struct FrameKey: Hashable {
         var object: ObjectID
         var offset: UInt64
     }
 
-    /// `frameCache`, `pageCache`: bytes of decoded payload and of index pages that are kept.
-    package init(repository: Repository, frameCache: Int = 24 << 20, pageCache: Int = 12 << 20) {
+    /// `frameCache`, `pageCache`: bytes of decoded payload and of index pages that are kept. `onBrokenBase`: told of each base that is given up.
+    package init(
+        repository: Repository, frameCache: Int = 24 << 20, pageCache: Int = 12 << 20, onBrokenBase: @escaping @Sendable (AsofError) -> Void = { _ in }
+    ) {
         self.repository = repository
+        self.onBrokenBase = onBrokenBase
         frames = TwoGenerationCache(limit: frameCache)
         pages = TwoGenerationCache(limit: pageCache)
         tails = TwoGenerationCache(limit: 16 << 20)
     }
+
+    /// A base turned out to be damaged. All that it says the log says, too: from now on that is read instead.
+    func giveUp(_ base: SealedObject, _ reason: AsofError) {
+        if broken.withLock({ $0.insert(base.id).inserted }) { onBrokenBase(reason) }
+    }
+
+    package func isGivenUp(_ base: SealedObject) -> Bool { broken.withLock { $0.contains(base.id) } }
+
+    /// How many bases were given up so far.
+    package var givenUp: Int { broken.withLock { $0.count } }
 
     /// Gives memory back that will not be needed soon.
     package func forgetCached() {

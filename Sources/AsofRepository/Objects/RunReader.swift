@@ -7,13 +7,27 @@ package final class RunReader: Sendable {
     package let name: String
     package let tail: ObjectTail
     private let reader: ObjectReader
+    private let isBase: Bool
 
-    /// Reads the tail.
-    package init(_ object: SealedObject, name: String, reader: ObjectReader) throws(AsofError) {
+    /// Reads the tail. `isBase`: the reader gives it up where it is damaged.
+    package init(_ object: SealedObject, name: String, isBase: Bool = false, reader: ObjectReader) throws(AsofError) {
         self.object = object
         self.name = name
+        self.isBase = isBase
         self.reader = reader
-        tail = try reader.tail(of: object, name: name)
+        tail = try Self.noting(isBase ? object : nil, reader) { () throws(AsofError) in try reader.tail(of: object, name: name) }
+    }
+
+    /// Runs `body`, which reads from the object; `base`: it is one.
+    private static func noting<Value>(_ base: SealedObject?, _ reader: ObjectReader, _ body: () throws(AsofError) -> Value) throws(AsofError) -> Value {
+        do throws(AsofError) { return try body() } catch {
+            if let base, error.code == .damaged { reader.giveUp(base, error) }
+            throw error
+        }
+    }
+
+    private func page(_ number: Int) throws(AsofError) -> IndexPage {
+        try Self.noting(isBase ? object : nil, reader) { () throws(AsofError) in try reader.page(tail.pages[number], of: name, object.id) }
     }
 
     /// False: the index says nothing of the inode, in no key.
@@ -21,7 +35,7 @@ package final class RunReader: Sendable {
 
     package func value(_ key: IndexKey) throws(AsofError) -> IndexValue? {
         guard let number = pageNumber(key) else { return nil }
-        let page = try reader.page(tail.pages[number], of: name, object.id)
+        let page = try page(number)
         let index = page.lowerBound(key)
         guard index < page.keys.count, page.keys[index] == key else { return nil }
         return try value(page, index)
@@ -34,7 +48,7 @@ package final class RunReader: Sendable {
         let start = IndexKey.first(inode, kind)
         var number = pageNumber(start) ?? 0
         while number < tail.pages.count {
-            let page = try reader.page(tail.pages[number], of: name, object.id)
+            let page = try page(number)
             for index in page.lowerBound(start)..<page.keys.count {
                 let key = page.keys[index]
                 guard key.inode == inode, key.kind == kind else { return }
@@ -48,8 +62,10 @@ package final class RunReader: Sendable {
     package func pages() -> any IndexSource { PageSequence(run: self, reader: reader) }
 
     private func value(_ page: IndexPage, _ index: Int) throws(AsofError) -> IndexValue {
-        do throws(FormatError) { return try page.value(at: index, objects: tail.objects.count) } catch {
-            throw AsofError(.damaged, "\(name) is damaged: \(error.description)")
+        try Self.noting(isBase ? object : nil, reader) { () throws(AsofError) in
+            do throws(FormatError) { return try page.value(at: index, objects: tail.objects.count) } catch {
+                throw AsofError(.damaged, "\(name) is damaged: \(error.description)")
+            }
         }
     }
 
@@ -79,7 +95,9 @@ package final class RunReader: Sendable {
         func nextPage() throws(AsofError) -> IndexPage? {
             guard number < run.tail.pages.count else { return nil }
             defer { number += 1 }
-            return try reader.uncachedPage(run.tail.pages[number], of: run.name, run.object.id)
+            return try RunReader.noting(run.isBase ? run.object : nil, reader) { () throws(AsofError) in
+                try reader.uncachedPage(run.tail.pages[number], of: run.name, run.object.id)
+            }
         }
     }
 }

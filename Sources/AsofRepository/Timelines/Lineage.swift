@@ -15,8 +15,8 @@ package struct Lineage {
         package var start: LSN { head.parent?.lsn ?? .zero }
         /// Those of its segments that count, the last one perhaps in part.
         package var segments: [SealedObject] { head.segments.filter { $0.first <= end } }
-        /// The newest base that counts.
-        package var base: SealedObject? { head.bases.last { $0.last <= end } }
+        /// The newest base that counts, of those that `reader` did not give up.
+        package func base(_ reader: ObjectReader) -> SealedObject? { head.bases.last { $0.last <= end && !reader.isGivenUp($0) } }
 
         package func name(of segment: SealedObject) -> String {
             ObjectName.segment(timeline.name, first: segment.first, last: segment.last, epoch: segment.epoch)
