@@ -30,7 +30,8 @@ enum LayoutCheck {
             while let entry = try? reader.next() {
                 guard known + unknown.count < sample else { return judge(known: known, unknown: unknown) }
                 switch entry.kind {
-                case .directory where place.isEmpty && entry.name.description == "lost+found": continue
+                // Neither is captured.
+                case .directory where place.isEmpty && (entry.name.description == "lost+found" || HiddenName.isLeftOut(entry.name)): continue
                 case .directory: stack.append(place + [entry.name])
                 case .regular where DataFileKind.of(path: place + [entry.name]) == .unknown: unknown.append(path("", place + [entry.name]))
                 case .regular: known += 1

@@ -10,13 +10,22 @@ internal import Glibc
 enum RepositoryCheck {
     static func run(_ invocation: Invocation, directory: String?) -> [CheckResult] {
         guard invocation.value("repo") != nil else { return [] }
-        let session: Session
+        var session: Session
         do throws(AsofError) { session = try Session(invocation) } catch {
             return [.missing("repository", error.message, hint: error.hint ?? "`asof init` makes one")]
         }
         var results: [CheckResult] = [.ok("repository", session.repository.store.description)]
         do throws(AsofError) {
-            if let head = try session.timeline.loadHead(), let holder = head.holder {
+            var plan: String?
+            if let directory {
+                // A directory that was restored is captured in another timeline than the one that is named by default.
+                let capture = try CaptureTimeline(invocation, session, of: directory)
+                session = capture.planned
+                plan = capture.plan
+            }
+            if let plan {
+                results.append(.ok("timeline", "a capture goes on \(plan)"))
+            } else if let head = try session.timeline.loadHead(), let holder = head.holder {
                 results.append(
                     holder.isKnownDead
                         ? .ok("timeline", "\(session.timeline.name), last held by \(holder.description), which has ended")
