@@ -32,7 +32,7 @@ extension Timeline {
         guard head.unsettledSince == nil else {
             throw AsofError(
                 .inGap, "no base can be made yet: the directory is being compared with the log",
-                hint: "try again when `asof status` says that the comparison is done")
+                hint: "try again when `asof status` says that this is done; where no capture runs, start one: its comparison was interrupted")
         }
         if let base = head.bases.last, base.last >= newest.last, !reader.isGivenUp(base) {
             let pages = try RunReader(base, name: ObjectName.base(name, last: base.last, id: base.id), isBase: true, reader: reader).pages()

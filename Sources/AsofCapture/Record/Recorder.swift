@@ -53,7 +53,7 @@ package final class Recorder: Sendable {
                 comparison.withLock { $0 = .cancelled }
             }
         } catch {
-            session.report("the directory could not be compared with the log: \(error.description). Nothing captured since the start can be mounted until a restart succeeds. \(UnreadableLog.way(error))")
+            session.report("the directory could not be compared with the log: \(error.message). Nothing captured since the start can be mounted until a restart succeeds; \(UnreadableLog.way(error))")
             comparison.withLock { $0 = .failed(error) }
         }
         comparison.broadcast()

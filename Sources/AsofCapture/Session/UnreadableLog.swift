@@ -27,6 +27,6 @@ final class UnreadableLog: Sendable {
 
     /// What to do where names or attributes cannot be read, without which nothing can be compared.
     static func way(_ error: AsofError) -> String {
-        error.code == .damaged ? "Until the object is restored from a copy of the repository, capture into another timeline: --timeline NAME" : ""
+        error.code == .damaged ? "until that object is restored from a copy of the repository, capture into another timeline: --timeline NAME" : "see to that, and start it again"
     }
 }
