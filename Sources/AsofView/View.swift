@@ -49,6 +49,8 @@ package final class View: Sendable {
     }
 
     private static func stack(_ cut: Cut, _ timeline: Timeline, _ head: Head, _ reader: ObjectReader) throws(AsofError) -> Stack {
+        // Before: what another reader gives up meanwhile may be among the layers.
+        let givenUp = reader.givenUp
         let layers = try timeline.layers(at: cut.lsn, head: head, reader: reader)
         return Stack(
             layers: layers.map { layer -> any Layer in
@@ -56,7 +58,7 @@ package final class View: Sendable {
                 case .run(let run): RunLayer(run)
                 case .part(let part): ReplayedLayer(part.changes, objects: part.objects)
                 }
-            }, givenUp: reader.givenUp)
+            }, givenUp: givenUp)
     }
 
     /// Runs `body` on the layers; again on others where a base among them turns out to be damaged. What a base says the log says, too.
