@@ -16,6 +16,8 @@ enum StatusVerb {
             var overlay: String?
             /// The command that alone sees it.
             var command: String?
+            /// Why it does not say what it shows.
+            var trouble: String?
         }
 
         var repository: String
@@ -50,7 +52,7 @@ enum StatusVerb {
         }
         let answer = Answer(
             repository: place, window: head.map { WindowVerb.answer($0, inherited, timeline: timeline, now: SystemClock.now()) }, recorder: recorder,
-            mounts: registry.entries().map { describe($0) }, trouble: trouble?.message)
+            mounts: describe(registry.entries()), trouble: trouble?.message)
         if invocation.flag("json") { try Console.json(answer) } else { show(answer, timeline, head?.holder) }
         guard let trouble else { return }
         throw recorder == nil ? trouble : AsofError(.incomplete, "the repository cannot be read now: \(trouble.message)", hint: trouble.hint)
@@ -75,7 +77,7 @@ enum StatusVerb {
         }
         for mount in answer.mounts {
             let alone = mount.command.map { ", seen by \($0) alone" } ?? ""
-            Console.line("mount       \(mount.mountPoint): \(mount.time ?? "directory of time or capture"), process \(mount.process)\(alone)")
+            Console.line("mount       \(mount.mountPoint): \(mount.trouble ?? mount.time ?? "directory of time or capture"), process \(mount.process)\(alone)")
         }
     }
 
@@ -107,29 +109,27 @@ enum StatusVerb {
     }
 
     private static func mount(_ given: String, _ registry: MountRegistry, _ invocation: Invocation) throws(AsofError) {
-        let described = describe(try registry.mount(at: given))
+        guard let described = describe([try registry.mount(at: given)]).first else { return }
         if invocation.flag("json") { return try Console.json(described) }
-        Console.line("\(described.mountPoint): process \(described.process)")
+        Console.line("\(described.mountPoint): process \(described.process)\(described.trouble.map { ", which \($0)" } ?? "")")
         if let time = described.time, let lsn = described.lsn {
             Console.line("the directory as of \(time) (lsn:\(lsn)), \(described.overlay.map { "with changes in \($0)" } ?? "read-only")")
         }
     }
 
-    private static func describe(_ entry: MountRegistry.Entry) -> Answer.Mount {
-        if let alone = entry.alone {
-            return Answer.Mount(
-                mountPoint: entry.mountPoint, process: entry.process, time: alone.time, lsn: alone.lsn.map { String($0) }, overlay: entry.overlay,
-                command: alone.command)
+    private static func describe(_ entries: [MountRegistry.Entry]) -> [Answer.Mount] {
+        // A mount that one command alone sees cannot be asked.
+        var states = MountedState.ask(entries.filter { $0.alone == nil }.map(\.mountPoint))[...]
+        return entries.map { entry in
+            var mount = Answer.Mount(mountPoint: entry.mountPoint, process: entry.process, overlay: entry.overlay)
+            if let alone = entry.alone {
+                (mount.time, mount.lsn, mount.command) = (alone.time, alone.lsn.map { String($0) }, alone.command)
+            } else if let state = states.popFirst() ?? nil {
+                (mount.time, mount.lsn) = (state.time, state.lsn)
+            } else {
+                mount.trouble = "does not answer"
+            }
+            return mount
         }
-        return Answer.Mount(
-            mountPoint: entry.mountPoint, process: entry.process, time: attribute("time", entry.mountPoint),
-            lsn: attribute("lsn", entry.mountPoint), overlay: entry.overlay)
-    }
-
-    private static func attribute(_ name: String, _ path: String) -> String? {
-        guard let directory = try? SystemCall.open(path, SystemCall.O_PATH), let key = Name("user.asof.\(name)"),
-            let value = try? SystemCall.extendedAttribute(directory.raw, key)
-        else { return nil }
-        return String(decoding: value, as: UTF8.self)
     }
 }

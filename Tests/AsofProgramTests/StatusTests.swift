@@ -56,6 +56,22 @@ extension ProgramTests {
             #expect(try fixture.run("backup", "create").error.contains("nothing is archived yet"))
         }
 
+        /// A server that hangs keeps whoever asks it for ever: nobody waits for that.
+        @Test func `names a mount that does not answer, and shows the rest`() throws {
+            try fixture.capture(again: "a")
+            #expect(try fixture.run("mount", "-q", "--at", "latest", "mnt").code == 0)
+            let before = try fixture.run("status", "--json").output
+            let server = try #require(Int32(before.split(separator: "\"process\":").last?.prefix { $0.isNumber } ?? ""))
+            #expect(kill(server, SIGSTOP) == 0)
+            defer { kill(server, SIGCONT) }
+            let shown = try fixture.run("status")
+            #expect(shown.code == 0 && shown.output.contains("mnt: does not answer, process \(server)") && shown.output.contains("window"), "\(shown)")
+            let json = try fixture.run("status", "--json")
+            #expect(json.code == 0 && json.output.contains(#""trouble":"does not answer""#), "\(json)")
+            let one = try fixture.run("status", "mnt")
+            #expect(one.code == 0 && one.output.contains("does not answer"), "\(one)")
+        }
+
         @Test func `with no capture and no repository says which is missing`() throws {
             try SystemCall.rename(at: AT_FDCWD, fixture.folder.path("repo"), to: AT_FDCWD, fixture.folder.path("away"))
             let blind = try fixture.run("status")
