@@ -8,8 +8,11 @@ public enum Program {
     /// The release, as `asof version` prints it.
     package static let version = "0.1.0"
 
-    /// Runs and returns the exit code.
-    public static func run(_ arguments: [String]) -> Int32 {
+    /// Runs what this process was started to do, and returns the exit code.
+    public static func run() -> Int32 { run(ProcessArguments.afterName) }
+
+    /// Runs a command line and returns the exit code.
+    static func run(_ arguments: [String]) -> Int32 {
         // First: a watchdog is this program, and wants as little of it in memory as can be.
         if let code = StopWatchdog.runIfAsked(arguments) { return code }
         SignalWaiter.ignoreBrokenPipes()

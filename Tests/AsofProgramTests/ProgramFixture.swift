@@ -59,12 +59,22 @@ final class ProgramFixture {
     }
 
     private func run(_ arguments: [String], _ environment: [String], in directory: String = ".") throws -> Outcome {
+        try run(Self.program, ["asof"] + arguments, environment, in: directory)
+    }
+
+    /// Runs a script of `sh` in the test's folder, for which the program is `asof`.
+    func shell(_ script: String) throws -> Outcome {
+        let folder = Self.program.split(separator: "/").dropLast().map { "/" + $0 }.joined()
+        return try run("/bin/sh", ["sh", "-c", script], environment(self.folder.path("repo")).dropFirst() + ["PATH=\(folder):/usr/bin:/bin:/usr/sbin:/sbin"])
+    }
+
+    private func run(_ executable: String, _ words: [String], _ environment: [String], in directory: String = ".") throws -> Outcome {
         let (output, error) = (try file("output"), try file("error"))
         let child = try ChildProcess.spawn(
-            Self.program, arguments: ["asof"] + arguments, environment: environment,
+            executable, arguments: words, environment: environment,
             output: .descriptor(output.unmanaged), error: .descriptor(error.unmanaged), directory: folder.path(directory))
         captures.append(child)
-        let outcome = try #require(try child.wait(timeout: .seconds(60)), "asof \(arguments) does not end")
+        let outcome = try #require(try child.wait(timeout: .seconds(60)), "\(words) does not end")
         captures.removeLast()
         let code: Int32 = switch outcome { case .exited(let code): code case .signalled(let signal): 128 + signal }
         return Outcome(code: code, output: try text(output), error: try text(error))
@@ -100,11 +110,11 @@ final class ProgramFixture {
         }
     }
 
-    /// A repository, and one state in it of a directory that holds `names`.
-    func capture(_ names: String...) throws {
-        #expect(try run("init", "-q").code == 0)
+    /// A repository, and one state in it of a directory that holds `names`. `key`: of a repository that is there, and its key's file.
+    func capture(_ names: String..., key: String? = nil) throws {
+        if key == nil { #expect(try run("init", "-q").code == 0) }
         for name in names { try folder.write("data/\(name)", Array(name.utf8)) }
-        let taken = try run("follow", "--once", "--no-stop", "data")
+        let taken = try run(["follow", "--once", "--no-stop", "data"] + (key.map { ["--key-file", $0] } ?? []))
         try #require(taken.code == 0, "\(taken.error)")
     }
 

@@ -210,3 +210,8 @@ int asof_raise_loopback(void);
 /// Lets the programs that this thread starts keep its capabilities, whoever runs them (ambient capabilities); and ends that.
 int asof_hand_capabilities_on(void);
 int asof_drop_handed_capabilities(void);
+
+// The command line (arguments.c). Swift's own list of it is made from /proc, and is empty where that is not mounted.
+int asof_argument_count(void);
+/// NULL beyond the last.
+const char *asof_argument(int index);
