@@ -6,7 +6,7 @@ internal import Glibc
 
 /// Standard output for results, standard error for everything else.
 enum Console {
-    static func write(_ text: String) { try? SystemCall.writeFully(STDOUT_FILENO, Array(text.utf8)) }
+    static func write(_ text: String) { StandardOutput.write(Array(text.utf8)) }
     static func line(_ text: String) { write(text + "\n") }
     static func note(_ text: String) { try? SystemCall.writeFully(STDERR_FILENO, Array("asof: \(text)\n".utf8)) }
 
@@ -23,7 +23,7 @@ enum Console {
         }
     }
 
-    static func json(_ value: some Encodable) throws(AsofError) { try? SystemCall.writeFully(STDOUT_FILENO, try JSONText.encode(value) + [0x0A]) }
+    static func json(_ value: some Encodable) throws(AsofError) { StandardOutput.write(try JSONText.encode(value) + [0x0A]) }
 
     static var isTerminal: Bool { isatty(STDERR_FILENO) == 1 }
 

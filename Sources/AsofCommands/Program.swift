@@ -16,6 +16,7 @@ public enum Program {
         // First: a watchdog is this program, and wants as little of it in memory as can be.
         if let code = StopWatchdog.runIfAsked(arguments) { return code }
         SignalWaiter.ignoreBrokenPipes()
+        StandardDescriptors.fill()
         var environment: [String: String] = [:]
         for name in CommandTree.environmentNames { if let value = getenv(name) { environment[name] = String(cString: value) } }
         let invocation: Invocation
@@ -25,6 +26,10 @@ public enum Program {
             Console.error(error.failure, asJSON: arguments.contains("--json"))
             return AsofError.Code.usage.rawValue
         }
+        return StandardOutput.code(endingWith: answer(invocation, arguments), asJSON: invocation.flag("json"))
+    }
+
+    private static func answer(_ invocation: Invocation, _ arguments: [String]) -> Int32 {
         switch invocation.purpose {
         case .help:
             Console.write(HelpText.render(CommandTree.root, path: invocation.path, width: Console.columns))
@@ -34,13 +39,20 @@ public enum Program {
             return 0
         case .run: break
         }
+        if endures.contains(invocation.path) { StandardOutput.isByTheWay() }
         do throws(AsofError) {
             return try perform(invocation, arguments)
         } catch {
-            Console.error(error, asJSON: invocation.flag("json"))
+            // Who closed it knows.
+            if error.code != .outputClosed { Console.error(error, asJSON: invocation.flag("json")) }
             return error.code.rawValue
         }
     }
+
+    /// Commands that serve or capture until they are told to end, whoever reads what they print.
+    private static let endures: Set<[String]> = [
+        ["record"], ["follow"], ["mount"], ["start"], ["internal-serve"], ["internal-keep"], ["internal-execute"],
+    ]
 
     private static func perform(_ invocation: Invocation, _ arguments: [String]) throws(AsofError) -> Int32 {
         NewerTimeline.note(invocation)

@@ -14,6 +14,8 @@ package struct AsofError: Error, CustomStringConvertible, Sendable {
         /// A store or disk that does not answer now: trying again may help.
         case unavailable = 75
         case interrupted = 130
+        /// Nobody reads what the command prints any more: what a shell says of a program that SIGPIPE ended.
+        case outputClosed = 141
     }
 
     package var code: Code

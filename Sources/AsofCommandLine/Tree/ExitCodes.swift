@@ -3,7 +3,7 @@ internal import AsofCore
 /// What the number that a command ends with says.
 enum ExitCodes {
     static let codes: [AsofError.Code] = [
-        .failure, .incomplete, .noRepository, .locked, .key, .outsideWindow, .inGap, .damaged, .usage, .unavailable, .interrupted,
+        .failure, .incomplete, .noRepository, .locked, .key, .outsideWindow, .inGap, .damaged, .usage, .unavailable, .interrupted, .outputClosed,
     ]
 
     static let all = of(codes)
@@ -26,6 +26,7 @@ enum ExitCodes {
         case .usage: "the command line is wrong"
         case .unavailable: "a store or disk does not answer now; trying again may help"
         case .interrupted: "interrupted by a signal"
+        case .outputClosed: "nobody reads standard output any more (SIGPIPE)"
         }
     }
 }

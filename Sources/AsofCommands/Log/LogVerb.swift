@@ -51,8 +51,8 @@ enum LogVerb {
             let line = Line(
                 lsn: transaction.lsn.rawValue, time: transaction.time.description, verb: "\(transaction.verb)", path: subject.path,
                 to: subject.target, paths: transaction.verb.isCall ? nil : subject.paths, bytes: transaction.payloadLength)
-            if invocation.flag("json") { return try Console.json(line) }
-            Console.line(text(line, isVerbose: invocation.flag("verbose")))
+            if invocation.flag("json") { try Console.json(line) } else { Console.line(text(line, isVerbose: invocation.flag("verbose"))) }
+            try StandardOutput.check()
         }
         if let wanted, count == 0, !invocation.flag("quiet") {
             Console.note("nothing of \(Printable.quoted(wanted.text)) changed between lsn:\(from.lsn) and lsn:\(to.lsn); paths begin at the root of what is captured")

@@ -8,6 +8,7 @@ enum DiffVerb {
         let mounted = try MountedOverlay(invocation)
         for found in try mounted.contents().differences(from: mounted.view) {
             if invocation.flag("json") { try Console.json(found) } else { Console.line(text(found)) }
+            try StandardOutput.check()
         }
     }
 
