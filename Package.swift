@@ -52,7 +52,7 @@ let package = Package(
         .testTarget(name: "AsofRepositoryTests", dependencies: ["AsofCore", "AsofFormat", "AsofFrame", "AsofRepository", "AsofStore", "AsofTestSupport", "AsofView"]),
         .testTarget(name: "AsofFuseTests", dependencies: ["AsofCore", "AsofFileSystem", "AsofFuse", "AsofSystem", "AsofTestSupport", "CLinux"]),
 
-        .testTarget(name: "AsofProgramTests", dependencies: ["asof", "AsofCommands", "AsofCore", "AsofSystem", "AsofTestSupport"]),
+        .testTarget(name: "AsofProgramTests", dependencies: ["asof", "AsofCommands", "AsofCore", "AsofFormat", "AsofFrame", "AsofRepository", "AsofStore", "AsofSystem", "AsofTestSupport", "AsofView"]),
         .testTarget(name: "AsofWeaviateTests", dependencies: ["AsofCore", "AsofWeaviate"]),
         .testTarget(name: "AsofFrameTests", dependencies: ["AsofCore", "AsofFrame", "CZlib", "CZstd"]),
         .testTarget(name: "AsofStoreTests", dependencies: ["AsofCore", "AsofStore", "AsofSystem", "AsofTestSupport"]),

@@ -1,4 +1,6 @@
+internal import AsofCommandLine
 package import AsofCore
+internal import AsofRepository
 package import AsofView
 
 /// Paths of inodes, looked up in the view where a listing begins and kept up to date by the transactions that follow.
@@ -22,10 +24,19 @@ package struct LogNames {
     /// Reads all names of the view.
     package init(_ view: View) throws(AsofError) {
         var stack: [InodeNumber] = [.root]
+        var seen: Set<InodeNumber> = [.root]
         while let directory = stack.popLast() {
             for entry in try view.entries(of: directory) {
+                if try view.attributes(of: entry.inode)?.isDirectory ?? false {
+                    guard seen.insert(entry.inode).inserted else {
+                        // Folders within each other have no end.
+                        throw AsofError(
+                            .damaged, "the state of lsn:\(view.cut.lsn) has two names for one folder: \(Printable.quoted(join(path(of: directory), entry.name))) is one",
+                            hint: "an index that it is read from is damaged: restore the repository from a copy; other instants may be whole")
+                    }
+                    stack.append(entry.inode)
+                }
                 places[entry.inode] = (directory, entry.name)
-                if try view.attributes(of: entry.inode)?.isDirectory ?? false { stack.append(entry.inode) }
             }
         }
     }
