@@ -117,6 +117,34 @@ struct DocumentTests {
         #expect(try Head(decoding: SignedDocument.seal(Array(json.utf8), key: key), of: "other", key: key, name: "head.json") == head)
     }
 
+    /// Checksums prove nothing of who wrote a head: whoever counts on from these would go beyond the last number.
+    @Test func `numbers that nobody can go on from are damage`() throws {
+        func refused(_ change: (inout Head) -> Void) throws -> AsofError? {
+            var head = Head()
+            head.segments = [segment(1, 10, fuzzy: [])]
+            change(&head)
+            let bytes = try head.encode(of: "main", key: nil)
+            return error { () throws(AsofError) in _ = try Head(decoding: bytes, of: "main", key: nil, name: "head.json") }
+        }
+        #expect(try refused { _ in } == nil)
+        let changes: [(inout Head) -> Void] = [
+            { $0.epoch = .max }, { $0.segments[0].highestInode = InodeNumber(.max) }, { $0.segments[0].epoch = .max },
+            { $0.segments[0].last = LSN(.max) }, { $0.bases = $0.segments; $0.bases[0].highestInode = InodeNumber(1 << 60) },
+            {
+                $0.segments = []
+                $0.parent = Branch(timeline: "p", point: CutPoint(lsn: LSN(1), time: Instant(nanoseconds: 1)), highestInode: InodeNumber(.max))
+            },
+            {
+                $0.segments = []
+                $0.parent = Branch(timeline: "p", point: CutPoint(lsn: LSN(.max), time: Instant(nanoseconds: 1)), highestInode: .root)
+            },
+        ]
+        for change in changes {
+            let found = try refused(change)
+            #expect(found?.code == .damaged && found?.message.contains("head.json") == true, "\(String(describing: found))")
+        }
+    }
+
     @Test func `a head tells which cuts are fuzzy, over the borders of segments`() throws {
         var head = Head()
         head.segments = [segment(1, 10, fuzzy: [2, 9, 10]), segment(11, 12, fuzzy: []), segment(13, 20, fuzzy: [13]), segment(21, 30, fuzzy: [])]

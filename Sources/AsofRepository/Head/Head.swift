@@ -230,6 +230,7 @@ extension Head {
         gaps = document.gaps
         parent = document.parent
         try checkParent(format: version, name: name)
+        try checkNumbers(name: name)
         for (older, newer) in zip(segments, segments.dropFirst()) where older.last.next != newer.first {
             throw AsofError(.damaged, "\(name) is damaged: transactions between \(older.last) and \(newer.first) are missing")
         }

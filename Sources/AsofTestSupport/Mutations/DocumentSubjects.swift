@@ -31,7 +31,7 @@ final class HeadSubject: MutationSubject {
         if random.chance(30) {
             lsn += UInt64(random.below(100)) + 1
             head.parent = Branch(
-                timeline: "main", point: CutPoint(lsn: LSN(lsn - 1), time: Instant(nanoseconds: 5)), highestInode: InodeNumber(random.next() >> 8))
+                timeline: "main", point: CutPoint(lsn: LSN(lsn - 1), time: Instant(nanoseconds: 5)), highestInode: InodeNumber(random.next() >> 18))
         }
         for _ in 0..<random.below(6) {
             let last = lsn + UInt64(random.below(100))
@@ -54,7 +54,7 @@ final class HeadSubject: MutationSubject {
         SealedObject(
             first: LSN(first), last: LSN(last), firstTime: Instant(nanoseconds: Int64(first)), lastTime: Instant(nanoseconds: Int64(last)),
             epoch: 4, id: ObjectID(bytes: random.bytes(16)) ?? .random(), size: random.next() >> 20, hash: random.bytes(32),
-            tailOffset: random.next() >> 20, tailLength: UInt32(truncatingIfNeeded: random.next()), highestInode: InodeNumber(random.next() >> 8))
+            tailOffset: random.next() >> 20, tailLength: UInt32(truncatingIfNeeded: random.next()), highestInode: InodeNumber(random.next() >> 18))
     }
 
     func judge(_ bytes: [UInt8], from index: Int, _ random: inout SplitMix64) -> MutationVerdict {
