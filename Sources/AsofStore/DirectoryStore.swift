@@ -31,6 +31,8 @@ package final class DirectoryStore: ObjectStore {
     /// Held for the store's life, so that every call means the same directory whatever happens to its path.
     let root: SharedDescriptor
     let access: Access
+    /// As whom root makes what is new; nil: as itself.
+    let owner: StoreOwner?
     private let cache: Lock<DescriptorCache>
 
     /// Opens the store in the directory at `path`. `.noRepository` where there is none.
@@ -41,6 +43,7 @@ package final class DirectoryStore: ObjectStore {
         do throws(Errno) {
             if access == .creating { try Durable.makeDirectories(path) }
             root = SharedDescriptor(try SystemCall.open(path, O_RDONLY | O_DIRECTORY))
+            owner = root.withRaw { StoreOwner(ofFolder: $0) }
         } catch {
             if error.rawValue == ENOENT, access != .creating {
                 throw AsofError(.noRepository, "there is no directory \(path)", hint: "check the path, or run asof init first")
@@ -113,7 +116,7 @@ package final class DirectoryStore: ObjectStore {
     private func put(_ name: String, _ fill: (Int32) throws(Errno) -> Void) throws(AsofError) {
         try changing(name) { () throws(Errno) in
             CrashPoint.reach("store.put.before")
-            let temporary = try writeTemporary(fill)
+            let temporary = try writeTemporary(for: name, fill)
             CrashPoint.reach("store.put.written")
             try publish(temporary, as: name, flags: [])
             CrashPoint.reach("store.put.renamed")
@@ -125,7 +128,7 @@ package final class DirectoryStore: ObjectStore {
         try changing(name) { () throws(Errno) in
             if try open(name) != nil { return false }
             CrashPoint.reach("store.put.before")
-            let temporary = try writeTemporary { (raw) throws(Errno) in try SystemCall.writeFully(raw, at: 0, bytes) }
+            let temporary = try writeTemporary(for: name) { (raw) throws(Errno) in try SystemCall.writeFully(raw, at: 0, bytes) }
             CrashPoint.reach("store.put.written")
             do throws(Errno) {
                 try publish(temporary, as: name, flags: .noReplace)
@@ -148,7 +151,7 @@ package final class DirectoryStore: ObjectStore {
             let old = try current.withRaw { (raw) throws(Errno) in try SystemCall.readAll(raw) }
             guard Self.version(old, status) == version else { return nil }
             var written: FileStatus?
-            let temporary = try writeTemporary { (raw) throws(Errno) in
+            let temporary = try writeTemporary(for: name) { (raw) throws(Errno) in
                 try SystemCall.writeFully(raw, at: 0, bytes)
                 written = try SystemCall.status(raw)
             }
@@ -220,7 +223,7 @@ package final class DirectoryStore: ObjectStore {
             guard locked || !StoreName.isImmutable(name) else { return try body() }
             // The lock belongs to this open file, so it excludes other threads as well as other processes; closing lets go.
             let lock = try root.withRaw { (root) throws(Errno) in
-                SharedDescriptor(try SystemCall.open(at: root, Self.lockName, O_RDWR | O_CREAT, mode: 0o600))
+                SharedDescriptor(try openLock(in: root))
             }
             return try lock.withRaw { (raw) throws(Errno) in
                 try SystemCall.lock(raw)

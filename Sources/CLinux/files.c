@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -53,6 +54,11 @@ int asof_fstatfs_type(int descriptor, uint64_t *type) {
     if (fstatfs(descriptor, &status) != 0) return -1;
     *type = (uint64_t)status.f_type;
     return 0;
+}
+
+void asof_act_as(uint32_t user, uint32_t group) {
+    setfsgid(group);
+    setfsuid(user);
 }
 
 #ifndef MADV_POPULATE_WRITE

@@ -56,6 +56,40 @@ struct DirectoryStoreTests {
         #expect(try directory.names(in: "repo") == before)
     }
 
+    private func owners(_ names: String...) throws -> [[UInt32]] {
+        try names.map { name in
+            let attributes = try SystemCall.status(directory.path(name)).attributes
+            return [attributes.owner, attributes.group]
+        }
+    }
+
+    /// Who made the repository must be able to read what root put into it.
+    @Test(.enabled(if: geteuid() == 0)) func `what root makes belongs to the owner of the store's folder`() throws {
+        try SystemCall.makeDirectory(directory.path("repo"), mode: 0o755)
+        #expect(chown(directory.path("repo"), 65534, 65533) == 0)
+        let store = try newStore()
+        _ = try store.putIfAbsent("asof.json", [1])
+        try store.put("timelines/main/segments/1", [2])
+        let version = try #require(try store.get("asof.json")?.version)
+        #expect(try store.put("asof.json", [3], ifUnchanged: version) != nil)
+        let made = try owners("repo/asof.json", "repo/timelines", "repo/timelines/main/segments", "repo/timelines/main/segments/1", "repo/.tmp", "repo/.lock")
+        #expect(made == Array(repeating: [65534, 65533], count: 6))
+        // And nothing is left of that: this process is root as before.
+        try directory.write("own", [])
+        #expect(try owners("own") == [[0, 0]])
+    }
+
+    /// A user whose folders lead elsewhere gets nothing there.
+    @Test(.enabled(if: geteuid() == 0)) func `root gives nothing away in a folder of its own`() throws {
+        for name in ["repo", "elsewhere"] { try SystemCall.makeDirectory(directory.path(name), mode: 0o755) }
+        #expect(chown(directory.path("repo"), 65534, 65534) == 0)
+        #expect(symlink(directory.path("elsewhere"), directory.path("repo/timelines")) == 0)
+        let store = try newStore()
+        try store.put("timelines/x", [1])
+        try store.put("timelines/folder/y", [1])
+        #expect(try owners("elsewhere", "elsewhere/x", "elsewhere/folder", "elsewhere/folder/y") == Array(repeating: [0, 0], count: 4))
+    }
+
     @Test func `leftovers of a day are removed, younger ones and folders stay`() throws {
         let store = try newStore()
         try store.put("a", [1])

@@ -25,6 +25,9 @@ int asof_sync_file_range(int descriptor, int64_t offset, int64_t length, unsigne
 /// The magic number of the file system that holds the open file (`f_type` of fstatfs), through `type`.
 int asof_fstatfs_type(int descriptor, uint64_t *type);
 
+/// From now on this thread does in file systems what it does there as this user and group (setfsuid(2), setfsgid(2)). Where it may not, nothing changes.
+void asof_act_as(uint32_t user, uint32_t group);
+
 /// Makes the pages present and writable (MADV_POPULATE_WRITE, Linux 5.14; EINVAL before).
 int asof_populate_write(void *start, size_t length);
 void asof_start_writing(int descriptor);

@@ -1,0 +1,30 @@
+import AsofSystem
+import AsofTestSupport
+import Glibc
+import Testing
+
+extension ProgramTests {
+    /// Two users, of whom one is root, and one repository.
+    @Suite(.enabled(if: ProgramFixture.canFollow))
+    struct Ownership {
+        let fixture: ProgramFixture
+        /// Runs the program as a user to whom the repository belongs.
+        private let user = "u() { setpriv --reuid 65534 --regid 65534 --clear-groups env ASOF_STATE_DIR=$PWD/user/state user/asof \"$@\"; }\n"
+
+        init() throws {
+            fixture = try ProgramFixture()
+            try fixture.capture("a")
+            let given = try fixture.shell("chmod 755 . && mkdir user && cp $(command -v asof) user && chown -R 65534:65534 user repo")
+            try #require(given.code == 0, "\(given)")
+        }
+
+        @Test func `what root writes into a repository of another user belongs to that user`() throws {
+            let made = try fixture.shell(user + """
+                asof backup create --type base -q && asof clone -q --at latest --timeline c && find repo ! -user 65534 -o ! -group 65534
+                u window > window && u backup create -q --type base && u timeline list
+                """)
+            #expect(made.code == 0 && made.lines.last?.hasPrefix("└─ c") == true, "\(made)")
+            #expect(!made.output.contains("repo/"), "\(made)")
+        }
+    }
+}
