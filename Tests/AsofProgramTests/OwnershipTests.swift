@@ -26,5 +26,11 @@ extension ProgramTests {
             #expect(made.code == 0 && made.lines.last?.hasPrefix("└─ c") == true, "\(made)")
             #expect(!made.output.contains("repo/"), "\(made)")
         }
+
+        @Test func `a head that may not be read is not damaged`() throws {
+            let refused = try fixture.shell(user + "chown root repo/timelines/main/head.json; u timeline list")
+            #expect(refused.code == 1 && refused.error.contains("Permission denied") && refused.error.contains("check owner and permissions"), "\(refused)")
+            #expect(!refused.error.contains("from a copy"), "\(refused)")
+        }
     }
 }

@@ -55,9 +55,16 @@ enum TimelineListVerb {
         let nodes = try TimelineTree(session.repository).nodes
         let rows = nodes.map(Row.init)
         if invocation.flag("json") { try Console.json(rows) } else { show(nodes, rows) }
-        let broken = rows.compactMap(\.trouble)
-        guard let first = broken.first else { return }
-        throw AsofError(.damaged, broken.count == 1 ? first : "\(broken.count) timelines cannot be read: \(first)", hint: "restore their heads from a copy of the repository")
+        if let failure = failure(nodes) { throw failure }
+    }
+
+    /// Why not all could be read; nil: all could. Damage first: the others (a head that this user may not read, one of a later release) are whole.
+    private static func failure(_ nodes: [TimelineTree.Node]) -> AsofError? {
+        let failures = nodes.compactMap { node in if case .failure(let error) = node.head { error } else { nil } }
+        guard var failure = failures.first(where: { $0.code == .damaged }) ?? failures.first else { return nil }
+        if failure.code == .damaged { failure.hint = "restore their heads from a copy of the repository" }
+        if failures.count > 1 { failure.message = "\(failures.count) timelines cannot be read: \(failure.message)" }
+        return failure
     }
 
     private static func show(_ nodes: [TimelineTree.Node], _ rows: [Row]) {
