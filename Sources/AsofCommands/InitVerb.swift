@@ -18,6 +18,7 @@ enum InitVerb {
         let key = try Session.key(invocation)
         if invocation.flag("dry-run") {
             let place = try Session.location(invocation).description
+            try requirePlace(invocation)
             return try DryRun.say(
                 "make a repository in \(place), \(compression), \(key == nil ? "not encrypted" : "encrypted")",
                 with: ["repository": place, "compression": compression.description, "encryption": key == nil ? "none" : "aes-256-gcm"], invocation)
@@ -30,5 +31,16 @@ enum InitVerb {
         guard !invocation.flag("quiet") else { return }
         Console.line("made repository \(repository.id) in \(store.description) (\(compression)\(key == nil ? "" : ", encrypted"))")
         if key != nil { Console.note("without its key nobody can read this repository: keep a copy of the key elsewhere") }
+    }
+
+    /// Throws where the command would.
+    private static func requirePlace(_ invocation: Invocation) throws(AsofError) {
+        let store: any ObjectStore
+        do throws(AsofError) { store = try Session.store(invocation, .reading) } catch {
+            // Not there yet: it would be made.
+            if error.code == .noRepository { return }
+            throw error
+        }
+        try Repository.requirePlace(in: store)
     }
 }

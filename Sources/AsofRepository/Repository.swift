@@ -20,16 +20,7 @@ package final class Repository: Sendable {
     package static func create(
         in store: any ObjectStore, compression: Compression, key: UserKey?, now: Instant
     ) throws(AsofError) -> Repository {
-        if let existing = try store.get(ObjectName.configuration) {
-            let known = try? RepositoryConfiguration(decoding: existing.bytes, name: ObjectName.configuration)
-            throw AsofError(
-                .failure, "\(store.description) is a repository already" + (known.map { ", made \($0.created)" } ?? ""),
-                hint: "nothing needs to be done; `asof window` shows what is in it")
-        }
-        if let found = try store.list(prefix: "").first {
-            throw AsofError(
-                .failure, "\(store.description) is not empty: it holds \(found.name)", hint: "choose an empty or new place for the repository")
-        }
+        try requirePlace(in: store)
         let id = ObjectID.random()
         var dataKey: DataKey?
         var slots: [[UInt8]] = []
@@ -47,6 +38,20 @@ package final class Repository: Sendable {
             throw AsofError(.failure, "somebody else made a repository in \(store.description) at the same moment")
         }
         return Repository(store: store, configuration: configuration, dataKey: dataKey)
+    }
+
+    /// Throws where `create` would: nothing is made beside what is there already.
+    package static func requirePlace(in store: any ObjectStore) throws(AsofError) {
+        if let existing = try store.get(ObjectName.configuration) {
+            let known = try? RepositoryConfiguration(decoding: existing.bytes, name: ObjectName.configuration)
+            throw AsofError(
+                .failure, "\(store.description) is a repository already" + (known.map { ", made \($0.created)" } ?? ""),
+                hint: "nothing needs to be done; `asof window` shows what is in it")
+        }
+        if let found = try store.firstEntry() {
+            throw AsofError(
+                .failure, "\(store.description) is not empty: it holds \(found)", hint: "choose an empty or new place for the repository")
+        }
     }
 
     package static func open(_ store: any ObjectStore, key: UserKey?) throws(AsofError) -> Repository {

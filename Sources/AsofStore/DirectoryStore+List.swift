@@ -22,6 +22,18 @@ extension DirectoryStore {
         return found
     }
 
+    package func firstEntry() throws(AsofError) -> String? {
+        do throws(Errno) {
+            let directory = try root.withRaw { (root) throws(Errno) in SharedDescriptor(try SystemCall.open(at: root, ".", O_RDONLY | O_DIRECTORY)) }
+            let reader = DirectoryReader(directory)
+            while let entry = try reader.next() {
+                // The last is of the file system: at the root of each ext4.
+                if ![Self.temporaryFolder, Self.lockName, "lost+found"].contains(entry.name.description) { return entry.name.description }
+            }
+            return nil
+        } catch { throw AsofError(error, "cannot list \(path)") }
+    }
+
     private func list(
         _ folder: String, _ prefix: String, _ found: inout [ListedObject], _ folders: inout [String]
     ) throws(Errno) {

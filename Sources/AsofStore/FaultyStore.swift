@@ -162,4 +162,8 @@ package final class FaultyStore: ObjectStore {
     package func list(prefix: String) throws(AsofError) -> [ListedObject] {
         try calling(.list) { () throws(AsofError) in try base.list(prefix: prefix) }
     }
+
+    package func firstEntry() throws(AsofError) -> String? {
+        try calling(.list) { () throws(AsofError) in try base.firstEntry() }
+    }
 }

@@ -108,4 +108,6 @@ package final class MemoryStore: ObjectStore {
         }
         return found.sorted { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
     }
+
+    package func firstEntry() throws(AsofError) -> String? { try list(prefix: "").first?.name }
 }

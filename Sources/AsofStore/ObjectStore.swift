@@ -34,6 +34,8 @@ package protocol ObjectStore: AnyObject, Sendable {
     /// The names that start with `prefix` (which may end within a component; empty: all), sorted by their bytes.
     /// Never on a view's way of reading.
     func list(prefix: String) throws(AsofError) -> [ListedObject]
+    /// Something that lies where the store does, an object or not; nil: nothing but what store and file system keep there themselves.
+    func firstEntry() throws(AsofError) -> String?
 }
 
 /// What compare-and-swap compares: an ETag, a content hash. Opaque.

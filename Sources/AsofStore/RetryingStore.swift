@@ -98,4 +98,8 @@ package final class RetryingStore: ObjectStore {
     package func list(prefix: String) throws(AsofError) -> [ListedObject] {
         try retrying { (_) throws(AsofError) in try base.list(prefix: prefix) }
     }
+
+    package func firstEntry() throws(AsofError) -> String? {
+        try retrying { (_) throws(AsofError) in try base.firstEntry() }
+    }
 }

@@ -7,7 +7,7 @@ enum InitCommand {
         discussion: [
             """
             Creates an empty repository at `--repo`, or `ASOF_REPO`. A folder that does not exist is created; one that is not \
-            empty is refused, so nothing is ever overwritten.
+            empty (`lost+found` apart) is refused, so nothing is ever overwritten.
             """,
             """
             With a key the contents and the names of files are encrypted; without one anybody who can read the repository can \
