@@ -48,14 +48,24 @@ package final class Repository: Sendable {
                 .failure, "\(store.description) is a repository already" + (known.map { ", made \($0.created)" } ?? ""),
                 hint: "nothing needs to be done; `asof window` shows what is in it")
         }
+        try refuseLostConfiguration(of: store)
         if let found = try store.firstEntry() {
             throw AsofError(
                 .failure, "\(store.description) is not empty: it holds \(found)", hint: "choose an empty or new place for the repository")
         }
     }
 
+    /// Without asof.json nothing that lies beside it can be read, and another one in its place would be of another repository.
+    private static func refuseLostConfiguration(of store: any ObjectStore) throws(AsofError) {
+        guard let found = try store.list(prefix: "timelines/").first else { return }
+        throw AsofError(
+            .damaged, "\(store.description)/\(ObjectName.configuration) is missing, but there is \(found.name)",
+            hint: "put asof.json back from a copy of the repository, or of that file; if it was encrypted, nothing else holds its data key")
+    }
+
     package static func open(_ store: any ObjectStore, key: UserKey?) throws(AsofError) -> Repository {
         guard let object = try store.get(ObjectName.configuration) else {
+            try refuseLostConfiguration(of: store)
             throw AsofError(
                 .noRepository, "there is no repository in \(store.description)", hint: "`asof init -r \(store.description)` makes one")
         }

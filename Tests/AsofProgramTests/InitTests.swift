@@ -38,5 +38,21 @@ extension ProgramTests {
                 #expect(refused.code == 1 && refused.error.contains("is a repository already"), "\(command): \(refused)")
             }
         }
+
+        /// With it goes, of an encrypted repository, the data key: another one must not take its place.
+        @Test func `asof.json that is lost is damage, for all commands`() throws {
+            try fixture.folder.write("key", Array(String(repeating: "0a", count: 32).utf8))
+            fixture.variables = ["ASOF_KEY_FILE=\(fixture.folder.path("key"))"]
+            #expect(try fixture.run("init", "-q").code == 0)
+            try fixture.folder.write("data/a", [1])
+            #expect(try fixture.run("follow", "--once", "--no-stop", "data").code == 0)
+            try SystemCall.rename(at: AT_FDCWD, fixture.folder.path("repo/asof.json"), to: AT_FDCWD, fixture.folder.path("saved"))
+            for command in [["window"], ["status"], ["follow", "--once", "--no-stop", "data"], ["init"], ["init", "-n"]] {
+                let lost = try fixture.run(command)
+                #expect(lost.code == 22 && lost.error.contains("asof.json is missing") && lost.error.contains("from a copy"), "\(command): \(lost)")
+            }
+            try SystemCall.rename(at: AT_FDCWD, fixture.folder.path("saved"), to: AT_FDCWD, fixture.folder.path("repo/asof.json"))
+            #expect(try fixture.run("window").code == 0)
+        }
     }
 }

@@ -25,5 +25,5 @@ enum InitCommand {
             Example("asof init -r /backups/weaviate --key-file /root/asof.key", "Create an encrypted one."),
             Example("asof init -r /backups/weaviate --compression zstd:9", "Smaller and slower to write, as quick to read."),
         ],
-        sections: [ExitCodes.of([.failure, .key, .usage, .unavailable])])
+        sections: [ExitCodes.of([.failure, .key, .damaged, .usage, .unavailable])])
 }
