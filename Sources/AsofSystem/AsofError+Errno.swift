@@ -28,7 +28,7 @@ extension AsofError {
         case ENOSPC, EDQUOT:
             self.init(
                 .unavailable, message,
-                hint: "free space on that file system, or raise its quota; work goes on by itself then")
+                hint: "free space on that file system, or raise its quota; a running capture goes on by itself then, any other command is to be given again")
         case EIO, ENXIO, ENODEV, ESTALE, ETIMEDOUT, EHOSTDOWN, ENOTCONN:
             self.init(.unavailable, message, hint: "check the disk or the network mount (dmesg says more)")
         case EAGAIN, ENOMEM, EBUSY:

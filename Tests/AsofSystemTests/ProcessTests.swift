@@ -172,7 +172,7 @@ struct ProcessTests {
         #expect(
             full.description == """
                 cannot write /backups/x: No space left on device
-                  hint: free space on that file system, or raise its quota; work goes on by itself then
+                  hint: free space on that file system, or raise its quota; a running capture goes on by itself then, any other command is to be given again
                 """)
         #expect(AsofError(Errno(EACCES), "x").code == .failure)
         #expect(AsofError(Errno(99999), "x").message == "x: error 99999")
