@@ -59,7 +59,7 @@ struct Session {
         }
         guard let path = invocation.value("key-file") else { return nil }
         let bytes: [UInt8]
-        do throws(Errno) { bytes = try SystemCall.readAll(path: path, limit: 4096) } catch {
+        do throws(Errno) { bytes = try KeySource.read(path) } catch {
             var failure = AsofError(error, "cannot read the key file \(path)")
             failure.code = .key
             throw failure

@@ -34,6 +34,16 @@ extension SystemCall {
         return bytes
     }
 
+    /// `read(2)` once, at the file's own position (pipes, sockets, terminals); nothing at its end.
+    package static func readSome(_ descriptor: Int32, atMost length: Int) throws(Errno) -> [UInt8] {
+        var failure: Errno?
+        let bytes = [UInt8](unsafeUninitializedCapacity: max(length, 0)) { buffer, count in
+            do throws(Errno) { count = try checked { Glibc.read(descriptor, buffer.baseAddress, max(length, 0)) } } catch { failure = error }
+        }
+        if let failure { throw failure }
+        return bytes
+    }
+
     /// The whole file, as large as `fstat` says and then until it ends (files in /proc say 0). EFBIG beyond `limit` bytes.
     package static func readAll(_ descriptor: Int32, limit: Int = 1 << 31) throws(Errno) -> [UInt8] {
         let size = try status(descriptor).attributes.size

@@ -51,6 +51,15 @@ extension ProgramTests {
             #expect(try fixture.run("window").code == 12)
             #expect(try fixture.run("window", "--key-file", "other").code == 12)
             #expect(try fixture.run("window", "--key-file", "nowhere").code == 12)
+            // From a pipe, as password managers give one: it cannot be read twice, nor from a place.
+            try fixture.capture("a", key: "key")
+            #expect(try fixture.shell("cat key | asof window --key-file /dev/stdin").code == 0)
+            #expect(try fixture.shell("mkfifo pipe; cat key > pipe & asof window --key-file pipe").code == 0)
+            // The server of a mount is another process, and a capture that is looked for opens the repository once more.
+            let mounted = try fixture.shell("cat key | asof mount --at latest mnt -q --key-file /dev/stdin && cat mnt/a && asof umount mnt")
+            #expect(mounted.output == "a" && mounted.code == 0, "\(mounted)")
+            let long = try fixture.shell("head -c 9999 /dev/zero | asof window --key-file /dev/stdin")
+            #expect(long.code == 12 && long.error.contains("File too large"), "\(long)")
         }
 
         @Test func `20 and 21: outside of what was captured, and in a gap of it`() throws {

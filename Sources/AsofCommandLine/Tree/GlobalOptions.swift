@@ -9,7 +9,7 @@ enum GlobalOptions {
             help: "The history to read or write; a repository can hold several."),
         .value(
             "key-file", "FILE", .file, environment: "ASOF_KEY_FILE", excludes: ["key-env"],
-            help: "A file that holds the key of an encrypted repository."),
+            help: "A file that holds the key of an encrypted repository, or a pipe that gives it."),
         .value(
             "key-env", "NAME", excludes: ["key-file"],
             help: "The environment variable that holds the key. A key is never an argument: other users can read those."),

@@ -6,7 +6,8 @@ enum InternalCommands {
         summary: "serve a mount in the background",
         positionals: [Positional("ARGUMENT", arity: .rest, help: "The command line to serve.")],
         options: [
-            .value("ready-descriptor", "N", .count(0...1_000_000), help: "Where to say that the mount is ready.")
+            .value("ready-descriptor", "N", .count(0...1_000_000), help: "Where to say that the mount is ready."),
+            .flag("key-handed-over", help: "The key is on a descriptor: what the command line names can be read once only."),
         ],
         isHidden: true)
 

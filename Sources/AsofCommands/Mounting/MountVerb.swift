@@ -37,12 +37,14 @@ enum MountVerb {
 
     private static func startServer(_ invocation: Invocation, _ arguments: [String]) throws(AsofError) -> Int32 {
         let report: ReadyPipe.Report
+        let key = try KeySource.handOver(invocation)
+        let inherited = key.map { ChildProcess.Inheritance(source: $0.unmanaged, target: KeySource.descriptor) }
         do throws(Errno) {
             var pipe = try ReadyPipe()
-            let child = ["asof", "internal-serve", "--"] + arguments
+            let child = ["asof", "internal-serve"] + (inherited == nil ? [] : ["--key-handed-over"]) + ["--"] + arguments
             _ = try ChildProcess.spawn(
                 "/proc/self/exe", arguments: child, environment: nil, input: .null, output: .null, error: .null,
-                descriptors: [pipe.inheritance], directory: nil, newSession: true)
+                descriptors: [pipe.inheritance] + (inherited.map { [$0] } ?? []), directory: nil, newSession: true)
             report = try pipe.wait(timeout: .seconds(120))
         } catch {
             throw AsofError(error, "cannot start the server of the mount")
@@ -96,6 +98,7 @@ enum ServeVerb {
             for name in CommandTree.environmentNames { if let value = getenv(name) { environment[name] = String(cString: value) } }
             let parsed: Invocation
             do throws(UsageError) { parsed = try Parser.parse(CommandTree.root, invocation.rest, environment: environment) } catch { throw error.failure }
+            if invocation.flag("key-handed-over") { try KeySource.takeOver(parsed) }
             let served = try ServedMount(parsed)
             // What the starter prints travels as the report: one line of JSON.
             ReadyPipe.report(failure: String(decoding: try JSONText.encode(served.facts), as: UTF8.self))
