@@ -16,6 +16,9 @@ extension ProgramTests {
                 #expect(unnamed.code == 10 && unnamed.error.contains("ASOF_REPO"), "\(unnamed)")
                 #expect(try fixture.run(command).code == 10)
             }
+            try fixture.capture("a")
+            let mistyped = try fixture.run("window", "--timeline", "mian")
+            #expect(mistyped.code == 10 && mistyped.error.contains("`asof timeline list`"), "\(mistyped)")
             #expect(try fixture.run("init", "-n", repository: nil).code == 10)
         }
 

@@ -29,7 +29,7 @@ package final class Timeline: Sendable {
         guard let head = try loadHead() else {
             throw AsofError(
                 .noRepository, "nothing was captured in \(store.description) on timeline \(name) yet",
-                hint: "`asof follow DIR` captures a directory")
+                hint: "`asof timeline list` shows the timelines that there are; `asof follow DIR` captures a directory")
         }
         return head
     }
