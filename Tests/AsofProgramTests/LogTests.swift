@@ -79,6 +79,21 @@ extension ProgramTests {
             try capture.stop()
         }
 
+        @Test func `from before the beginning begins at the beginning, from within a gap is refused`() throws {
+            try fixture.folder.write("data/a", [1])
+            #expect(try fixture.run("follow", "--once", "--no-stop", "data").code == 0)
+            try fixture.capture(again: "b")
+            let all = try log()
+            #expect(try !all.isEmpty && log("--from", "-1d") == all && log("--from", "lsn:0") == all)
+            #expect(try fixture.run("log", "--from", "-1d", "--per", "1h").lines.count == 2)
+            let window = try fixture.run("window", "--json").output
+            let gap = try #require(window.split(separator: #""gaps":[{"after":{"lsn":"#, maxSplits: 1).dropFirst().first)
+            let after = try #require(UInt64(gap.prefix { $0.isNumber }))
+            #expect(try fixture.run("log", "--from", "lsn:\(after + 1)").code == 21)
+            #expect(try fixture.run("log", "--from", "2099-01-01T00:00:00Z").code == 20)
+            #expect(try fixture.run("log", "--help").output.contains("  21 "))
+        }
+
         @Test func `a tick is found by each of its files, and names three`() throws {
             let capture = try fixture.start("follow", "--no-stop", "--tick", "100ms", "data")
             #expect(try fixture.run("backup", "create").code == 0)

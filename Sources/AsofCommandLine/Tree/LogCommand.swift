@@ -16,7 +16,7 @@ enum LogCommand {
         ],
         options: [
             .value("path", "PATH", help: "Only changes of this file or below this folder; from the root of what is captured."),
-            .value("from", "WHEN", .time, default: .described("the beginning"), help: "Only changes after this instant."),
+            .value("from", "WHEN", .time, default: .described("the beginning"), help: "Only changes after this instant; one before the beginning means the beginning."),
             .value("to", "WHEN", .time, default: .described("latest"), help: "Only changes up to this instant."),
             .value(
                 "per", "DURATION", .duration(1_000_000...315_360_000_000_000_000),
@@ -29,6 +29,6 @@ enum LogCommand {
         ],
         sections: [
             TimesSection.section,
-            ExitCodes.of([.failure, .noRepository, .key, .outsideWindow, .damaged, .usage, .unavailable]),
+            ExitCodes.of([.failure, .noRepository, .key, .outsideWindow, .inGap, .damaged, .usage, .unavailable]),
         ])
 }

@@ -32,7 +32,7 @@ enum LogVerb {
         if let note { Console.note(note) }
         guard let first = head.first else { throw AsofError(.outsideWindow, "nothing was captured yet", hint: "`asof window`") }
         let now = SystemClock.now()
-        let from = try cut(try invocation.when("from"), now, session, head, reader) ?? Cut(lsn: first.lsn, time: first.time)
+        let from = try begin(try invocation.when("from"), first, now, session, head, reader)
         let to: Cut
         if let given = try cut(try invocation.when("to"), now, session, head, reader) { to = given } else {
             to = try session.timeline.resolve(.latest, head: head, reader: reader)
@@ -81,6 +81,18 @@ enum LogVerb {
         }
         let size = line.bytes > 0 ? "  \(line.bytes) B" : ""
         return "\(line.lsn)  \(line.time)  \(line.verb)  \(what)\(size)"
+    }
+
+    /// Behind which cut the listing begins: at the earliest behind the first state that there is.
+    private static func begin(
+        _ when: When?, _ first: CutPoint, _ now: Instant, _ session: Session, _ head: Head, _ reader: ObjectReader
+    ) throws(AsofError) -> Cut {
+        let beginning = Cut(lsn: first.lsn, time: first.time)
+        switch when?.resolve(now: now) {
+        case .instant(let instant) where instant < first.time: return beginning
+        case .lsn(let lsn) where lsn < first.lsn: return beginning
+        default: return try cut(when, now, session, head, reader) ?? beginning
+        }
     }
 
     private static func cut(
