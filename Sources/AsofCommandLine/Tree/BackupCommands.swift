@@ -6,8 +6,8 @@ enum BackupCommands {
         summary: "create, list and restore backups",
         discussion: [
             """
-            Recording makes every instant a backup, so these commands are for schedules and for habits: they fix an instant \
-            now, and list those that were fixed.
+            Recording makes every instant a backup, so these commands are for schedules and for habits: they see to it that this \
+            instant is in the repository, and list the bases, which make what is behind them quicker to open.
             """
         ],
         subcommands: [create, list, RestoreCommand.ofBackups])
@@ -38,11 +38,12 @@ enum BackupCommands {
 
     private static let list = Command(
         "list",
-        summary: "list backups, oldest first",
+        summary: "list the bases, oldest first",
         discussion: [
             """
-            Prints a line a backup: its id, its type, its transaction and its size. Instants between two backups can be \
-            mounted as well: see `asof window`.
+            Prints a line a base: its id, its type, its transaction, the size of its index and the segments since. What \
+            `--type incremental` made is not listed: it is an instant of the window like any other, and all of those can be \
+            mounted, between two bases and behind the last one: see `asof window`.
             """
         ],
         examples: [Example("asof backup list --json", "For a program.")],
