@@ -4,23 +4,32 @@ internal import AsofRepository
 internal import AsofSystem
 internal import Glibc
 
-/// Standard output for results, standard error for everything else.
+/// Standard output for results, standard error for everything else. Names and reasons in what is printed may come from anybody, so
+/// nothing in a line moves a terminal's cursor or begins a line of its own; JSON escapes by itself.
 enum Console {
+    /// Text of ours that has lines of its own: help, tables, whose cells are escaped already.
     static func write(_ text: String) { StandardOutput.write(Array(text.utf8)) }
-    static func line(_ text: String) { write(text + "\n") }
-    static func note(_ text: String) { try? SystemCall.writeFully(STDERR_FILENO, Array("asof: \(text)\n".utf8)) }
+    static func line(_ text: String) { write(Printable.text(text) + "\n") }
+    /// The hint of a failure that the text describes keeps its line.
+    static func note(_ text: String) {
+        let parts = text.split(separator: AsofError.beforeHint).map { Printable.text(String($0)) }
+        try? SystemCall.writeFully(STDERR_FILENO, Array("asof: \(parts.joined(separator: AsofError.beforeHint))\n".utf8))
+    }
 
     /// A base is damaged, and what it says is read from the log.
     static func note(brokenBase reason: AsofError) {
         note("\(reason.message). What that base says is read from the log instead, which takes longer; `asof backup create --type base` makes a new one")
     }
 
-    static func error(_ failure: AsofError, asJSON: Bool = false) {
+    /// `usage`: of the command that was meant, where the command line is wrong.
+    static func error(_ failure: AsofError, usage: String? = nil, asJSON: Bool = false) {
         if asJSON, let bytes = try? JSONText.encode(Failure(failure)) {
-            try? SystemCall.writeFully(STDERR_FILENO, bytes + [0x0A])
-        } else {
-            try? SystemCall.writeFully(STDERR_FILENO, Array("asof: \(failure.description)\n".utf8))
+            return (try? SystemCall.writeFully(STDERR_FILENO, bytes + [0x0A])) ?? ()
         }
+        var lines = [Printable.text(failure.message)]
+        if let usage { lines.append("  usage: \(usage)") }
+        if let hint = failure.hint { lines.append("  hint: \(Printable.text(hint))") }
+        try? SystemCall.writeFully(STDERR_FILENO, Array("asof: \(lines.joined(separator: "\n"))\n".utf8))
     }
 
     static func json(_ value: some Encodable) throws(AsofError) { StandardOutput.write(try JSONText.encode(value) + [0x0A]) }

@@ -23,7 +23,7 @@ public enum Program {
         do throws(UsageError) {
             invocation = try Parser.parse(CommandTree.root, arguments, environment: environment)
         } catch {
-            Console.error(error.failure, asJSON: arguments.contains("--json"))
+            Console.error(error.failure, usage: error.usage, asJSON: arguments.contains("--json"))
             return AsofError.Code.usage.rawValue
         }
         return StandardOutput.code(endingWith: answer(invocation, arguments), asJSON: invocation.flag("json"))

@@ -29,7 +29,22 @@ package struct AsofError: Error, CustomStringConvertible, Sendable {
         self.hint = hint
     }
 
-    package var description: String { hint.map { "\(message)\n  hint: \($0)" } ?? message }
+    /// A line, and one for the hint: there is no other line feed in it, whatever names and reasons from outside the message holds.
+    package var description: String {
+        let message = Self.oneLine(message)
+        guard let hint else { return message }
+        return message + Self.beforeHint + Self.oneLine(hint)
+    }
+
+    /// What stands between message and hint.
+    package static let beforeHint = "\n  hint: "
+
+    private static func oneLine(_ text: String) -> String {
+        guard text.utf8.contains(0x0A) else { return text }
+        return text.unicodeScalars.reduce(into: "") { line, scalar in
+            if scalar == "\n" { line += "\\u{a}" } else { line.unicodeScalars.append(scalar) }
+        }
+    }
 
     /// The same failure, said to have happened while doing something larger.
     package func during(_ what: String) -> AsofError { AsofError(code, "\(what): \(message)", hint: hint) }

@@ -9,8 +9,8 @@ package struct UsageError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Where the words led: the names of the command and its groups, without the program's.
     package var path: [String]
 
-    package var description: String { failure.description }
+    package var description: String { "\(message)\n  usage: \(usage)\(hint.map { "\(AsofError.beforeHint)\($0)" } ?? "")" }
 
-    /// The same, as every other failure is reported: exit code 64.
-    package var failure: AsofError { AsofError(.usage, "\(message)\n  usage: \(usage)", hint: hint) }
+    /// The same, as every other failure is reported, without the usage line: exit code 64.
+    package var failure: AsofError { AsofError(.usage, message, hint: hint) }
 }

@@ -176,7 +176,7 @@ struct ServedMount {
 /// Where a server in the background says what went wrong.
 enum MountLog {
     static func write(_ failure: AsofError, folder: String, mountPoint: String) {
-        let line = "\(SystemClock.now()) \(mountPoint): \(failure.message)\n"
+        let line = Printable.text("\(SystemClock.now()) \(mountPoint): \(failure.message)") + "\n"
         guard let file = try? SystemCall.open("\(folder)/mount.log", O_WRONLY | O_APPEND | O_CREAT, mode: 0o600) else { return }
         try? SystemCall.writeFully(file.raw, Array(line.utf8))
     }
