@@ -19,6 +19,8 @@ final class FollowedServer {
     private var hasFollowed = false
     private var mappingsCheckedAt: UInt64?
     private var hasReportedMapping = false
+    /// Nobody can be told for sure from others now: said once.
+    private var isAmbiguous = false
 
     init(directory: String, root: SharedDescriptor, search: ServerSearch, note: String, report: @escaping (String) -> Void) {
         self.note = note
@@ -46,7 +48,13 @@ final class FollowedServer {
         let patience = isAlive || !isUrgent ? search.lifetime : max(50_000_000, searchTook &* 20)
         guard age >= patience || (!isAlive && !found.processes.isEmpty) else { return false }
         let began = SystemClock.monotonicNanoseconds()
-        let new = try search.find(below: directory)
+        let new: ServerSearch.Found
+        do throws(AsofError) { new = try search.find(below: directory) } catch {
+            guard hasFollowed else { throw error }
+            searchedAt = began
+            return try goOn(isAlive: isAlive, error)
+        }
+        isAmbiguous = false
         searchTook = SystemClock.monotonicNanoseconds() &- began
         searchedAt = began
         let isSame = isAlive && Set(new.processes.map(\.pid)) == Set(found.processes.map(\.pid))
@@ -59,6 +67,16 @@ final class FollowedServer {
         }
         if isMapping { try refuseMapping(isNew: before.processes.isEmpty && before.mapped == nil) }
         return !isSame && !(before.processes.isEmpty && new.processes.isEmpty)
+    }
+
+    /// Another program writes, too, or a file that names the server holds no number just now: who was followed still is. What others write while that
+    /// one stands still is seen, and makes the state fuzzy.
+    private func goOn(isAlive: Bool, _ reason: AsofError) throws(AsofError) -> Bool {
+        if !isAmbiguous { report("\(reason.message): \(isAlive ? "process \(pid ?? 0) is followed on" : "nobody is stopped"), and what others write makes states fuzzy") }
+        isAmbiguous = true
+        guard !isAlive, !found.processes.isEmpty else { return false }
+        try follow(ServerSearch.Found(hidden: found.hidden))
+        return true
     }
 
     /// Looks which files the server has mapped for writing, now and then. False: it was not looked.
