@@ -42,7 +42,7 @@ extension RecordFileSystem {
                 status = try SystemCall.status(file.raw)
                 if request.clearsPrivileges, try clearPrivileges(file.raw, status) { status = try SystemCall.status(file.raw) }
             } catch {
-                journal.abort(intent)
+                end(intent, .write, [node], after: error)
                 throw error
             }
             CrashPoint.reach("record.write.after")

@@ -27,7 +27,7 @@ package final class RecordFileSystem: AsofFileSystem {
         Node(id: node.inode.rawValue, inode: node.inode, attributes: status.attributes, blocks: status.blocks)
     }
 
-    /// One change. `change` performs it and says what it did; when it throws, nothing was changed.
+    /// One change. `change` performs it and says what it did; when it throws, nothing was changed but what a full or failing disk left.
     func logging<Value>(
         _ verb: Verb, _ nodes: [RecordedNode], _ change: () throws(Errno) -> (value: Value, operations: [Operation])
     ) throws(Errno) -> Value {
@@ -37,7 +37,7 @@ package final class RecordFileSystem: AsofFileSystem {
             CrashPoint.reach("record.change.before")
             let result: (value: Value, operations: [Operation])
             do throws(Errno) { result = try change() } catch {
-                journal.abort(intent)
+                end(intent, verb, nodes, after: error)
                 throw error
             }
             CrashPoint.reach("record.change.after")
@@ -48,6 +48,17 @@ package final class RecordFileSystem: AsofFileSystem {
             }
             return result.value
         }
+    }
+
+    /// Ends the intent of a change that failed. A file system that runs out of space may have done a part of it: a size that has grown already, times.
+    func end(_ intent: Journal.Intent, _ verb: Verb, _ nodes: [RecordedNode], after error: Errno) {
+        guard [ENOSPC, EDQUOT, EIO, EFBIG].contains(error.rawValue) else { return journal.abort(intent) }
+        var operations: [Operation] = []
+        for node in nodes where !node.isGoneLocked {
+            guard let attributes = try? node.status().attributes, attributes.links > 0 else { continue }
+            operations.append(.attributes(node.inode, attributes, isBorn: false))
+        }
+        guard !operations.isEmpty, (try? journal.commit(intent, verb, operations)) != nil else { return journal.abort(intent) }
     }
 
     /// A journal that cannot be written is a failing disk to the client.
