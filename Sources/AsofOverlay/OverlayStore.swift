@@ -51,16 +51,14 @@ final class OverlayStore: Sendable {
         let table = try OverlayFolder.table(at: folder.path)
         var state = table.state
         let files = data
-        journal = try ChangeJournal(folder: "\(folder.path)/journal", checkpoint: table.lsn) { (operations, bytes) throws(AsofError) in
+        journal = try ChangeJournal(folder: "\(folder.path)/journal", checkpoint: table.lsn) { (operations, bytes) throws(Errno) in
             var position = 0
             for operation in operations {
                 if case .write(let inode, let offset, let length) = operation {
                     let piece = UnsafeRawBufferPointer(rebasing: bytes[position..<position + length])
                     position += length
                     let range = offset..<offset.end(after: UInt64(length))
-                    do throws(Errno) { try files.write(inode, at: offset, piece, over: state.nodes[inode]?.covered.overlapping(range) ?? []) } catch {
-                        throw AsofError(error, "cannot write to the overlay's data in \(folder.path)")
-                    }
+                    try files.write(inode, at: offset, piece, over: state.nodes[inode]?.covered.overlapping(range) ?? [])
                 }
                 state.apply(operation)
             }

@@ -177,6 +177,32 @@ struct JournalTests {
 
     /// A file that is not needed any more is synced no more, so a power cut may leave it torn: it must not stand in the way of what follows.
     /// Where another thread still fills a record at a file's end, what is committed in the next file is promised all the same.
+    /// While several files are on their way to the disk a power cut may take a page of an earlier one only.
+    @Test func `no plan is carried out behind a hole`() throws {
+        let bytes = [UInt8](repeating: 7, count: 1 << 20)
+        let plan = JournalCodec.Plan(verb: .write, operations: JournalCodec.encode(operations: [.write(InodeNumber(2), offset: 0, length: bytes.count)]))
+        do {
+            let journal = try journal(try recovered())
+            // The one that does not fit begins the next file.
+            while journal.fileCount == 1 {
+                try journal.commit([], .chmod, [.truncate(InodeNumber(3), size: 1)])
+                _ = try bytes.withUnsafeBytes { try journal.begin([InodeNumber(2)], plan: plan, payload: $0) }
+            }
+        }
+        let whole = try recovered()
+        #expect(whole.unfinished.contains { $0 / UInt64(JournalFile.length) == whole.files[1].sequence })
+        // The commit before the one that begins the second file.
+        let last = try #require(whole.unfinished.filter { $0 / UInt64(JournalFile.length) == whole.files[0].sequence }.max())
+        let path = "journal/\(JournalFile.name(whole.files[0].sequence))"
+        var damaged = try folder.read(path)
+        let start = Int(last % UInt64(JournalFile.length)) + JournalRecord.padded(Int(UInt32(littleEndian: damaged[Int(last % UInt64(JournalFile.length))..<Int(last % UInt64(JournalFile.length)) + 4].withUnsafeBytes { $0.loadUnaligned(as: UInt32.self) })))
+        for index in start..<damaged.count { damaged[index] = 0 }
+        try folder.write(path, damaged)
+        let after = try recovered()
+        #expect(!after.unfinished.isEmpty)
+        #expect(after.unfinished.allSatisfy { $0 / UInt64(JournalFile.length) == whole.files[0].sequence })
+    }
+
     @Test func `a pass makes the file of every commit before it durable`() throws {
         let journal = try journal(try recovered())
         let isEnding = Atomic<Bool>(false)

@@ -24,7 +24,7 @@ package final class ChangeJournal: Sendable {
     /// Opens the journal in `folder`, which may be new; `replay` gets the operations of each transaction behind `checkpoint`, with the bytes of its
     /// write. A write that was begun, and of which nothing says what came of it, is such a transaction from now on.
     package init(
-        folder: String, checkpoint: LSN, replay: ([Operation], UnsafeRawBufferPointer) throws(AsofError) -> Void
+        folder: String, checkpoint: LSN, replay: ([Operation], UnsafeRawBufferPointer) throws(Errno) -> Void
     ) throws(AsofError) {
         let anchor: SharedDescriptor
         do throws(Errno) { anchor = SharedDescriptor(try SystemCall.open(folder, O_RDONLY | O_DIRECTORY)) } catch {
@@ -42,16 +42,19 @@ package final class ChangeJournal: Sendable {
             for file in recovered.files { try file.descriptor.withRaw { raw throws(Errno) in try SystemCall.syncData(raw) } }
             if !recovered.files.isEmpty { try Durable.syncDirectory(folder) }
         } catch { throw AsofError(error, "cannot make the journal in \(folder) durable") }
-        try recovered.replay(after: checkpoint) { change throws(AsofError) in try replay(change.operations, change.bytes) }
+        func failure(_ error: Errno) -> AsofError { AsofError(error, "cannot do again what the journal in \(folder) holds") }
+        try recovered.replay(after: checkpoint) { change throws(AsofError) in
+            do throws(Errno) { try replay(change.operations, change.bytes) } catch { throw failure(error) }
+        }
         let last = recovered.last
         let journal = try Journal(
             folder: folder, recovered: recovered, references: PayloadReferences(anchor: anchor.unmanaged, recovered: [:]),
             lastLSN: max(checkpoint, last?.lsn ?? .zero), lastTime: last?.time ?? SystemClock.now())
         // Its bytes may stand in the place of older ones, in part: it is finished, or those would be torn.
         try recovered.carryOut { position, plan, change throws(AsofError) in
-            do throws(AsofError) { try replay(change.operations, change.bytes) } catch {
-                guard error.code == .unavailable else { throw error }
-                // No room: so it was for the life before, or a power cut took the place that it had. Nobody was told that it is there.
+            do throws(Errno) { try replay(change.operations, change.bytes) } catch {
+                guard error.rawValue == ENOSPC || error.rawValue == EDQUOT else { throw failure(error) }
+                // So it was for the life before, or a power cut took the place that it had. Nobody was told that it is there.
                 return journal.abort(at: position)
             }
             try journal.commit(at: [position], plan)

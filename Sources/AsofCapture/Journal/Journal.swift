@@ -25,6 +25,8 @@ final class Journal: Sendable {
         var lastTime: Instant
         /// Reserved and not yet filled: what is there is not whole, and not durable by any pass over the files.
         var unfilled: Set<Position> = []
+        /// Intents with a plan, until their outcome is written.
+        var planned: Set<Position> = []
         /// A file's name in the folder is new since the folder was made durable.
         var hasNewName = true
         /// What the newest pass promised, until a record says so: the next one that is written anyway, or a log at rest would never rest.
@@ -114,6 +116,7 @@ final class Journal: Sendable {
             place(plan == nil ? .intent : .redo, length, &order)
             order.unsealedIntents[intent.file.sequence, default: 0] += 1
             order.unfilled.insert(intent.position)
+            if plan != nil { order.planned.insert(intent.position) }
             return (intent, order.lastLSN)
         }
         if plan != nil {
@@ -156,7 +159,15 @@ final class Journal: Sendable {
         var body = JournalCodec.encodeCommit(plan.verb, intents: intents, parts: parts.map(\.position), reference, plan.operations)
         let length = JournalRecord.headerLength + body.count
         let lsn = try order.withLock { order throws(AsofError) in
-            try reserve(length, &order, isUrgent: true)
+            do throws(AsofError) {
+                // What begins here and now may take the space that is kept for ends only while nothing waits for its end.
+                try reserve(length, &order, isUrgent: !intents.isEmpty || order.planned.isEmpty)
+            } catch {
+                // The bytes stand where they belong, but nobody was told: no later change may come behind a plan that a start would carry out.
+                if !order.planned.isDisjoint(with: intents) { order.failure = order.failure ?? error }
+                throw error
+            }
+            for intent in intents { order.planned.remove(intent) }
             order.lastLSN = order.lastLSN.next
             order.lastTime = max(clock(), order.lastTime.advanced(byNanoseconds: 1))
             let lsn = order.lastLSN
@@ -196,7 +207,14 @@ final class Journal: Sendable {
         writer.fixed64(intent)
         order.withLock { order in
             // A journal that cannot even take this has failed for good; the open intent then costs one comparison at the next start.
-            if (try? reserve(JournalRecord.headerLength + 8, &order, isUrgent: true)) != nil { append(.abort, writer.bytes, &order) }
+            do throws(AsofError) {
+                try reserve(JournalRecord.headerLength + 8, &order, isUrgent: true)
+                append(.abort, writer.bytes, &order)
+            } catch {
+                // A start would carry it out, over what came later: nothing does.
+                if order.planned.contains(intent) { order.failure = order.failure ?? error }
+            }
+            order.planned.remove(intent)
         }
     }
 

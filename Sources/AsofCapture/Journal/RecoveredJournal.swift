@@ -94,8 +94,12 @@ struct RecoveredJournal {
                 // An intent that is not complete did not come to touching the directory.
                 if isComplete, let intent = try? JournalCodec.decodeIntent(body, header.kind) {
                     intents[position] = intent.inodes
-                    // What was begun before the newest checkpoint was settled before it, wherever that stood.
-                    if let plan = intent.plan, plan.after >= sealed { unfinished.insert(position) }
+                    // What was begun before the newest checkpoint was settled before it, wherever that stood. Behind a hole that a power cut left, a
+                    // transaction is missing before it.
+                    if let plan = intent.plan, plan.after >= sealed {
+                        guard plan.after.next == expected else { return false }
+                        unfinished.insert(position)
+                    }
                 }
             case .abort:
                 var reader = ByteReader(Array(body))
