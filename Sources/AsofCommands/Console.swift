@@ -18,7 +18,7 @@ enum Console {
 
     /// A base is damaged, and what it says is read from the log.
     static func note(brokenBase reason: AsofError) {
-        note("\(reason.message). What that base says is read from the log instead, which takes longer; `asof backup create --type base` makes a new one")
+        note("\(reason.message). What that base says is read from the log instead, which takes longer; `asof backup create --type base` makes a newer one")
     }
 
     /// `usage`: of the command that was meant, where the command line is wrong.

@@ -34,9 +34,11 @@ extension Timeline {
                 .inGap, "no base can be made yet: the directory is being compared with the log",
                 hint: "try again when `asof status` says that this is done; where no capture runs, start one: its comparison was interrupted")
         }
+        for base in head.bases { try requireWhole(base, reader) }
         if let base = head.bases.last, base.last >= newest.last, !reader.isGivenUp(base) {
             let pages = try RunReader(base, name: ObjectName.base(name, last: base.last, id: base.id), isBase: true, reader: reader).pages()
             while try pages.nextPage() != nil {}
+            if head.bases.contains(where: reader.isGivenUp) { _ = try update { head throws(AsofError) in head.bases.removeAll(where: reader.isGivenUp) } }
             return nil
         }
         guard newest.last >= first.lsn, !head.gaps.contains(where: { newest.last > $0.after.lsn && newest.last < $0.before.lsn }) else {
@@ -63,6 +65,15 @@ extension Timeline {
             head.bases.append(made.summary)
         }
         return (made.summary, made.inodes)
+    }
+
+    /// Gives a base up whose size is another than the head says: of the older ones no more is looked at.
+    private func requireWhole(_ base: SealedObject, _ reader: ObjectReader) throws(AsofError) {
+        let name = ObjectName.base(self.name, last: base.last, id: base.id)
+        let size = try repository.store.size(name)
+        guard size != base.size else { return }
+        reader.giveUp(
+            base, AsofError(.damaged, "\(repository.store.description)/\(name) \(size.map { "has \($0) bytes instead of \(base.size)" } ?? "is missing")"))
     }
 
     /// Builds an object in a scratch file and puts it into the store.

@@ -65,6 +65,8 @@ extension ProgramTests {
                 #expect(try removal.wait() == .exited(0))
             }
             var bytes = try fixture.folder.read(base)
+            try fixture.folder.write(base, Array(bytes.dropLast(10)))
+            #expect(try fixture.run("restore", "--at", "latest", "--to", "cut").code == 0)
             bytes[80] ^= 1
             try fixture.folder.write(base, bytes)
             let captured = try fixture.run("follow", "--once", "--no-stop", "data")

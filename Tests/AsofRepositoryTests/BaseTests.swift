@@ -100,15 +100,17 @@ struct BaseTests {
     }
 
     /// A base only repeats what the log says: one that is damaged costs time, and the next one takes its place.
-    @Test(arguments: [false, true])
-    func `a damaged base is left out, and replaced by the next`(_ isMissing: Bool) throws {
+    @Test(arguments: ["missing", "changed", "cut"])
+    func `a damaged base is left out, and replaced by the next`(_ damage: String) throws {
         let log = try begun()
         try log.add([.write(file, offset: 0, length: 5), fileAttributes(5)], [1, 2, 3, 4, 5], base: true)
         let base = try #require(try log.timeline.head().bases.last)
         let name = ObjectName.base("main", last: base.last, id: base.id)
-        if isMissing {
-            try log.store.delete(name)
-        } else {
+        switch damage {
+        case "missing": try log.store.delete(name)
+        // All that is read of it is there.
+        case "cut": try log.store.put(name, Array(try #require(try log.store.get(name)).bytes.dropLast(10)))
+        default:
             var bytes = try #require(try log.store.get(name)).bytes
             // In the first page of its index.
             bytes[ObjectHeader.length + 20] ^= 1

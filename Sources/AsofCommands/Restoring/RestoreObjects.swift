@@ -31,7 +31,8 @@ struct RestoreObjects {
         }
         self.base = base
         self.chain = chain
-        var wanted = (chain + [base].compactMap { $0 }).map { (name: $0.name, size: $0.object.size) }
+        // Of a base it is enough that it can be read: the reader gives one up that cannot be.
+        var wanted = chain.map { (name: $0.name, size: $0.object.size) }
         let indexed = Set(chain.map(\.object.id))
         for object in payload where !indexed.contains(object.id) {
             guard let size = sizes[object.id] else {
@@ -50,7 +51,7 @@ struct RestoreObjects {
                     hint: "restore this object from a copy of the repository, or take another instant")
             }
         }
-        bytes = wanted.reduce(0) { $0 + $1.size }
+        bytes = wanted.reduce(base?.object.size ?? 0) { $0 + $1.size }
     }
 
     /// Each segment names the hash of the one before it; a child's first one names none.
