@@ -252,7 +252,11 @@ final class TreeScan: Sendable {
             guard !state.withLock({ $0.isCancelled }) else { break }
             if let end = Examination.hole(readable, at: offset, upTo: size) {
                 // What the log does not know reads as zero.
-                if let known, let old, try !known.isHole(offset..<end, of: number, size: old.size) {
+                var isHole = true
+                let isReadable = try unreadable.passing { () throws(AsofError) in
+                    if let known, let old { isHole = try known.isHole(offset..<end, of: number, size: old.size) }
+                }
+                if !isReadable || !isHole {
                     var zero: [Operation] = [.zero(number, offset: offset, length: end - offset)]
                     try log(&void, number)
                     try log(&zero, number)
