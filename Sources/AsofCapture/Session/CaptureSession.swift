@@ -72,6 +72,7 @@ final class CaptureSession: Sendable {
         try spool.prepare()
         let holder = try Holder.current()
         spoolLock = try spool.lock(holder: holder.description)
+        try Self.lock(root, backing)
 
         // What is here already, before anything is changed.
         var waiting = try spool.sealedSegments(repository: repository)
@@ -213,13 +214,18 @@ final class CaptureSession: Sendable {
         return try View(Cut(lsn: head.last, time: head.lastTime), of: timeline, head: head, reader: reader)
     }
 
-    /// What is archived and the head does not know, beside what the spool itself is about to publish; told to the operator.
-    private static func archivedBehind(
-        _ head: Head, of timeline: Timeline, _ waiting: [SpooledSegment], _ life: CaptureLife?, _ report: (String) -> Void
-    ) throws(AsofError) -> ArchivedBehind {
-        var behind = try timeline.archivedBehind(head, waiting: Set(waiting.map(\.object.id)))
-        // The last life's own epoch is used up, too, whatever it archived.
-        if head.epoch < life?.epoch ?? 0 { behind.newestEpoch = max(behind.newestEpoch, life?.epoch ?? 0) }
+    /// Two captures of one directory, on whatever timelines: what one of two recorders passes on the other never hears of. Held as long as `root` is open.
+    private static func lock(_ root: SharedDescriptor, _ backing: String) throws(AsofError) {
+        // One that was killed keeps its lock until the kernel has taken its memory apart.
+        for _ in 0..<20 {
+            // Where a file system knows no locks there is none.
+            guard let isOurs = try? root.withRaw({ raw throws(Errno) in try SystemCall.tryLock(raw) }), !isOurs else { return }
+            SystemClock.sleep(.milliseconds(50))
+        }
+        throw AsofError(.locked, "\(backing) is being captured by another asof", hint: "stop that one first (`asof status`): of what goes through one of two captures the other never hears")
+    }
+
+    private static func tell(_ behind: ArchivedBehind, _ timeline: Timeline, _ report: (String) -> Void) {
         if let first = behind.segments.first, let last = behind.segments.last {
             report("timeline \(timeline.name): transactions \(first.first) to \(last.last) are archived, and its head did not know of them (an older copy of the head was put back, or a spool was lost). They are taken up again; as gaps that were found then are not known, the time from \(first.firstTime) to \(last.lastTime) is declared one")
         }
