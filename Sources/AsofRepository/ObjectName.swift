@@ -15,13 +15,16 @@ package enum ObjectName {
     /// What the names of all segments begin with whose first transaction is `first`.
     package static func segments(_ timeline: String, from first: LSN) -> String { "timelines/\(timeline)/segments/\(padded(first))-" }
 
-    /// The epoch in the name of a segment; nil: it is no such name.
-    package static func epoch(ofSegment name: String) -> UInt64? {
+    /// What the names of all segments of a timeline begin with.
+    package static func segments(_ timeline: String) -> String { "timelines/\(timeline)/segments/" }
+
+    /// What the name of a segment says; nil: it is no such name.
+    package static func segment(_ name: String) -> (first: LSN, epoch: UInt64)? {
         let parts = name.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 4, parts[0] == "timelines", parts[2] == "segments" else { return nil }
         let numbers = parts[3].split(omittingEmptySubsequences: false) { $0 == "-" || $0 == "." }
         guard numbers.count == 3, let first = UInt64(numbers[0]), let last = UInt64(numbers[1]), first <= last else { return nil }
-        return UInt64(numbers[2])
+        return UInt64(numbers[2]).map { (LSN(first), $0) }
     }
 
     /// A base carries a piece of its id: two that are made of the same transaction at the same time do not overwrite each other.

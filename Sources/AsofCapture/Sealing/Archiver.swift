@@ -183,15 +183,22 @@ final class Archiver: Sendable {
         }
         let store = appender.timeline.repository.store
         // Again after a crash it is there already. Another one of that name is history that nobody may write over.
-        if try store.size(name) != nil, let there = try store.get(name) {
-            guard (try? ObjectHeader(decoding: Array(there.bytes.prefix(ObjectHeader.length))))?.id == object.id else {
-                throw AsofError(
-                    .failure, "\(store.description)/\(name) is archived already, and is not the segment of that name in \(segment.path)",
-                    hint: "both are kept as they are: start the capture again, which takes a new epoch, or capture into another timeline")
-            }
+        if let there = try Self.header(of: name, in: store), there.id != object.id {
+            throw AsofError(
+                .failure, "\(store.description)/\(name) is archived already, and is not the segment of that name in \(segment.path)",
+                hint: "both are kept as they are; until it is found out how that came about, capture into another timeline: --timeline NAME")
         }
         try file.withRaw { raw throws(AsofError) in try store.put(name, fromDescriptor: raw) }
         CrashPoint.reach("archive.upload.after")
+    }
+
+    /// Nil: nothing of that name is there, or nothing that could be kept.
+    private static func header(of name: String, in store: any ObjectStore) throws(AsofError) -> ObjectHeader? {
+        guard let size = try store.size(name), size >= UInt64(ObjectHeader.length) else { return nil }
+        let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: ObjectHeader.length, alignment: 8)
+        defer { buffer.deallocate() }
+        try store.get(name, at: 0, into: buffer)
+        return try? ObjectHeader(decoding: Array(buffer))
     }
 
     private func discard(_ segment: SpooledSegment) {

@@ -45,8 +45,8 @@ struct CaptureLife: Codable, Sendable {
     func wasCutOff(boot: String) -> Bool { holder.boot != boot && !hasEnded }
 
     /// True when the head was left by this spool's own captures and no other has taken the timeline since.
-    /// An epoch below ours: somebody put an older copy of the head back.
-    func owns(_ head: Head) -> Bool { head.epoch <= epoch || head.holder == holder }
+    /// An epoch below ours: somebody put an older copy of the head back. `archived`: the newest epoch in the names of segments behind the head.
+    func owns(_ head: Head, archived: UInt64 = 0) -> Bool { archived <= epoch && (head.epoch <= epoch || head.holder == holder) }
 }
 
 extension Spool {

@@ -77,27 +77,33 @@ final class CaptureSession: Sendable {
         // What is here already, before anything is changed.
         var waiting = try spool.sealedSegments(repository: repository)
         var life = try spool.loadLife()
-        var before = try timeline.loadHead()
-        let behind = try before.map { head throws(AsofError) in try Self.archivedBehind(head, of: timeline, waiting, life, report) } ?? ArchivedBehind()
-        if var head = before {
-            try behind.bringUpToDate(&head)
-            before = head
-        }
-        if let head = before { waiting = try Self.unarchived(waiting, head: head) }
-        var recovered = try RecoveredJournal(
-            folder: spool.journalFolder, sealed: max(before?.last ?? .zero, waiting.last?.object.last ?? .zero), anchor: root.unmanaged)
         if let other = life?.timeline, other != timeline.name {
             throw AsofError(.failure, "\(spool.folder) is the spool of timeline \(other), not of \(timeline.name)", hint: "give this capture a spool of its own: --spool DIR")
         }
-        if let old = life, let head = before, !old.owns(head) {
-            if !waiting.isEmpty || recovered.last != nil {
-                let place = try spool.abandon(epoch: old.epoch)
-                report("this capture was fenced: another one (epoch \(head.epoch)) took timeline \(timeline.name) over. What it had not archived is kept in \(place)")
-                waiting = []
-                recovered = try RecoveredJournal(folder: spool.journalFolder, sealed: head.last, anchor: root.unmanaged)
+        var before = try timeline.loadHead()
+        var behind = ArchivedBehind()
+        if var head = before {
+            let names = try timeline.namesBehind(head)
+            let archived = names.values.joined().compactMap { ObjectName.segment($0)?.epoch }.max() ?? 0
+            if let old = life, !old.owns(head, archived: archived) {
+                let left = try RecoveredJournal(
+                    folder: spool.journalFolder, sealed: max(head.last, waiting.last?.object.last ?? .zero), anchor: root.unmanaged)
+                if !waiting.isEmpty || left.last != nil {
+                    let place = try spool.abandon(epoch: old.epoch)
+                    report("this capture was fenced: another one (epoch \(max(head.epoch, archived))) took timeline \(timeline.name) over. What it had not archived is kept in \(place)")
+                    waiting = []
+                }
+                life = nil
             }
-            life = nil
+            behind = try timeline.archivedBehind(head, names, before: waiting.first?.object.first)
+            // The last life's own epoch is used up, too, whatever it archived.
+            if head.epoch < life?.epoch ?? 0 { behind.newestEpoch = max(behind.newestEpoch, life?.epoch ?? 0) }
+            try behind.bringUpToDate(&head)
+            before = head
+            waiting = try Self.unarchived(waiting, head: head)
         }
+        let recovered = try RecoveredJournal(
+            folder: spool.journalFolder, sealed: max(before?.last ?? .zero, waiting.last?.object.last ?? .zero), anchor: root.unmanaged)
         let lastSealed = waiting.last?.object ?? before?.segments.last
         // A child begins where its parent's state was.
         let sealed = CutPoint(lsn: lastSealed?.last ?? before?.last ?? .zero, time: lastSealed?.lastTime ?? before?.lastTime ?? .distantPast)
@@ -124,13 +130,14 @@ final class CaptureSession: Sendable {
         self.unsettled = unsettled
         var next = CaptureLife(
             timeline: timeline.name, epoch: life == nil ? 0 : before?.epoch ?? 0, holder: holder, settled: life?.settled, unsettled: unsettled,
-            gaps: (life?.gaps ?? []).filter { before?.gaps.contains($0) != true })
+            gaps: Self.pruned(life?.gaps ?? [], published: before?.gaps ?? []))
         try spool.save(next)
         // Who captured on this spool last gave its lock back when it died, if that was only a moment ago.
         appender = try Appender.take(timeline, as: holder, unsettledSince: unsettled.since, behind: behind) { [before = life?.holder] other, _ in
             takeOver || other == before || other.isKnownDead
         }
         CrashPoint.reach("capture.epoch.taken")
+        Self.tell(behind, timeline, report)
         next.epoch = appender.epoch
         try spool.save(next)
         self.life = Lock(next)
@@ -193,7 +200,7 @@ final class CaptureSession: Sendable {
         guard ahead > clockTolerance else { return report("\(text): what is captured until then bears that time") }
         throw AsofError(
             .failure, "\(text): what is captured now would bear times that are not yet",
-            hint: "set this host's clock right; if it is, and was ahead once, capture into another timeline from now on: --timeline NAME")
+            hint: "set this host's clock right; if it is, and was ahead once, capture into another timeline from now on: --timeline NAME (of a directory that was restored first: setfattr -x \(DirectoryOrigin.attribute) DIR)")
     }
 
     private func watchClock() {
@@ -209,7 +216,7 @@ final class CaptureSession: Sendable {
     static func view(of timeline: Timeline, head: Head, report: @escaping @Sendable (String) -> Void) throws(AsofError) -> View? {
         guard head.last > .zero else { return nil }
         let reader = ObjectReader(repository: timeline.repository) {
-            report("\($0.message). What that base says is read from the log instead; `asof backup create --type base` makes a new one")
+            report("\($0.message). What that base says is read from the log instead; `asof backup create --type base` makes a newer one")
         }
         return try View(Cut(lsn: head.last, time: head.lastTime), of: timeline, head: head, reader: reader)
     }
@@ -230,9 +237,8 @@ final class CaptureSession: Sendable {
             report("timeline \(timeline.name): transactions \(first.first) to \(last.last) are archived, and its head did not know of them (an older copy of the head was put back, or a spool was lost). They are taken up again; as gaps that were found then are not known, the time from \(first.firstTime) to \(last.lastTime) is declared one")
         }
         if let stranger = behind.stranger {
-            report("timeline \(timeline.name): \(stranger) lies behind its head and does not go on from what is there, or cannot be read: it is left as it is")
+            report("timeline \(timeline.name): \(stranger) lies behind its head and is of a capture that was fenced, or cannot be read: it is left as it is")
         }
-        return behind
     }
 
     /// The segments that the head does not have yet.
@@ -316,10 +322,16 @@ final class CaptureSession: Sendable {
     /// States between two points are not to be trusted: remembered here at once, and by the head with the next segment.
     func declare(_ gap: Gap) throws(AsofError) { try Self.remember(gap, life, archiver, spool) }
 
+    /// An older copy of the head may be put back, so the newest ones are kept though they are published.
+    private static func pruned(_ gaps: [Gap], published: [Gap]) -> [Gap] {
+        let surplus = gaps.count - 256
+        return surplus <= 0 ? gaps : gaps.enumerated().filter { $0.offset >= surplus || !published.contains($0.element) }.map(\.element)
+    }
+
     private static func remember(_ gap: Gap, _ life: Lock<CaptureLife>, _ archiver: Archiver, _ spool: Spool) throws(AsofError) {
         let published = archiver.head.gaps
         try life.withLock { life throws(AsofError) in
-            life.gaps.removeAll(where: published.contains)
+            life.gaps = pruned(life.gaps, published: published)
             guard !published.contains(gap), !life.gaps.contains(gap) else { return }
             life.gaps.append(gap)
             try spool.save(life)

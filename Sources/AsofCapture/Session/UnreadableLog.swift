@@ -1,4 +1,5 @@
 internal import AsofCore
+internal import AsofRepository
 internal import AsofSystem
 
 /// Bytes of the log that a comparison asks for, and that are damaged in the repository. The directory has them: they are logged anew, as if they
@@ -27,6 +28,6 @@ final class UnreadableLog: Sendable {
 
     /// What to do where names or attributes cannot be read, without which nothing can be compared.
     static func way(_ error: AsofError) -> String {
-        error.code == .damaged ? "until that object is restored from a copy of the repository, capture into another timeline: --timeline NAME" : "see to that, and start it again"
+        error.code == .damaged ? "until that object is restored from a copy of the repository, capture into another timeline: --timeline NAME (of a directory that was restored first: setfattr -x \(DirectoryOrigin.attribute) DIR)" : "see to that, and start it again"
     }
 }

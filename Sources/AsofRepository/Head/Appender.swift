@@ -60,7 +60,8 @@ package final class Appender: Sendable {
     private func publish(onto known: Head, _ change: (inout Head) throws(AsofError) -> Void) throws(AsofError) -> Head {
         try timeline.update { head throws(AsofError) in
             guard head.epoch > 0 else { throw AsofError(.damaged, "the head of timeline \(self.timeline.name) is missing") }
-            guard head.epoch == self.epoch else {
+            // Below: somebody put an older copy back, perhaps one from before this capture began.
+            guard head.epoch <= self.epoch else {
                 throw AsofError(
                     .locked,
                     "timeline \(self.timeline.name) was taken over by \(head.holder?.description ?? "somebody else"); this capture is fenced",

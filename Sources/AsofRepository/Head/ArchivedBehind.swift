@@ -1,6 +1,6 @@
 package import AsofCore
 package import AsofFormat
-package import AsofFrame
+internal import AsofFrame
 internal import AsofStore
 
 /// Segments that are archived and go on where a head ends, though it does not know them: the head was brought back from an older copy, or whoever
@@ -17,13 +17,15 @@ package struct ArchivedBehind: Sendable {
 
     package static let reason = "the timeline's head was older than what is archived: gaps that were declared since are not known"
 
-    /// Takes them up. What else the lost head said is not known, so none of the states between is taken for exact.
+    /// Takes them up. What else the lost head said is not known, so none of the states between is taken for exact, nor the last one: it may stand in
+    /// the middle of a comparison.
     package func bringUpToDate(_ head: inout Head) throws(AsofError) {
         head.epoch = max(head.epoch, newestEpoch)
         guard let newest = segments.last, newest.last > head.last else { return }
         let old = CutPoint(lsn: head.last, time: max(head.lastTime, head.unsettledSince == nil ? head.capturedUntil : .distantPast))
         for segment in segments where segment.first > head.last { try head.append(segment) }
         head.declare(Gap(after: old, before: CutPoint(lsn: newest.last, time: newest.lastTime), reason: Self.reason))
+        head.unsettledSince = head.unsettledSince ?? old
     }
 }
 
@@ -33,22 +35,33 @@ extension Timeline {
         try repository.store.list(prefix: ObjectName.segments(name, from: head.last.next)).last?.name
     }
 
-    /// `waiting`: of a spool, whose capture archives and publishes them itself. Where the head is the newest this is one listing that finds nothing.
-    package func archivedBehind(_ head: Head, waiting: Set<ObjectID> = []) throws(AsofError) -> ArchivedBehind {
+    /// The names of all segments that begin behind the head, by their first transactions. Where the head is the newest this is one listing that finds
+    /// nothing.
+    package func namesBehind(_ head: Head) throws(AsofError) -> [LSN: [String]] {
+        guard try nameBehind(head) != nil else { return [:] }
+        var names: [LSN: [String]] = [:]
+        for object in try repository.store.list(prefix: ObjectName.segments(name)) {
+            guard let segment = ObjectName.segment(object.name), segment.first > head.last else { continue }
+            names[segment.first, default: []].append(object.name)
+        }
+        return names
+    }
+
+    /// What of `names` goes on from the head, up to `waiting`: the first transaction of what a spool holds, whose capture publishes it itself.
+    package func archivedBehind(_ head: Head, _ names: [LSN: [String]], before waiting: LSN? = nil) throws(AsofError) -> ArchivedBehind {
         var found = ArchivedBehind()
+        found.newestEpoch = names.values.joined().compactMap { ObjectName.segment($0)?.epoch }.max() ?? 0
         var (last, hash) = (head.last, head.segments.last?.hash ?? [])
-        while last < LSN(.max) {
-            let names = try repository.store.list(prefix: ObjectName.segments(name, from: last.next)).map(\.name)
-            found.newestEpoch = names.compactMap(ObjectName.epoch(ofSegment:)).reduce(found.newestEpoch, max)
+        while last.next != waiting ?? .zero, let candidates = names[last.next] {
             var next: SealedObject?
-            var isWaiting = false
-            for name in names {
+            for name in candidates {
+                // One below the head's own epoch: what a capture archived after it was fenced is no part of this history.
+                guard let epoch = ObjectName.segment(name)?.epoch, epoch >= max(head.epoch, next?.epoch ?? 0) else { continue }
                 guard let bytes = try repository.store.get(name)?.bytes, let read = try? SealedObject.reading(bytes, of: repository) else { continue }
-                if waiting.contains(read.object.id) { isWaiting = true }
-                if read.object.first == last.next, read.tail.previousHash == hash, read.object.epoch >= next?.epoch ?? 0 { next = read.object }
+                if read.object.first == last.next, read.tail.previousHash == hash { next = read.object }
             }
-            guard !isWaiting, let next else {
-                if !isWaiting { found.stranger = names.last }
+            guard let next else {
+                found.stranger = candidates.last
                 return found
             }
             found.segments.append(next)
