@@ -2,6 +2,7 @@ internal import AsofCore
 internal import AsofStore
 internal import AsofSystem
 internal import AsofView
+internal import Glibc
 
 /// Folders that must not lie in each other: what is captured must not hold what the capture writes.
 enum FolderLayout {
@@ -16,6 +17,40 @@ enum FolderLayout {
             above = RestoreFolder.parent(of: above)
         }
         return false
+    }
+
+    /// A path without links, of a folder that need not be there yet: of the part that is there, and the rest behind it.
+    static func resolved(_ path: String) -> String { resolved(path, links: 0) }
+
+    private static func resolved(_ path: String, links: Int) -> String {
+        var above = Session.absolute(path).split(separator: "/")[...]
+        var rest: [Substring] = []
+        var real = "/"
+        while let name = above.last {
+            let there = "/" + above.joined(separator: "/")
+            if let found = try? SystemCall.realPath(there) {
+                real = found
+                break
+            }
+            above.removeLast()
+            // It leads to what is not there yet, and what is made through it is made there.
+            if links < 40, let target = try? SystemCall.readLink(at: AT_FDCWD, there) {
+                let text = String(decoding: target, as: UTF8.self)
+                real = resolved(text.hasPrefix("/") ? text : "/\(above.joined(separator: "/"))/\(text)", links: links + 1)
+                break
+            }
+            rest.append(name)
+        }
+        for name in rest.reversed() where name != "." {
+            real = name == ".." ? RestoreFolder.parent(of: real) : real == "/" ? "/\(name)" : "\(real)/\(name)"
+        }
+        return real
+    }
+
+    /// True when what is made at `path` is made in `folder`, by whatever names and links the two are called.
+    static func isWithin(_ path: String, _ folder: String) -> Bool {
+        let (path, folder) = (resolved(path), resolved(folder))
+        return isInside(path, folder) || isAbove(folder, path)
     }
 
     /// Throws while a restore in place of a directory that is to be captured is not finished: what stands there may be no state at all.
@@ -33,14 +68,21 @@ enum FolderLayout {
             hint: "finish it: \(command); or give it up, since nothing was exchanged yet: rm -r \(ShellWord.quoted(path))")
     }
 
-    /// Throws where spool, state or repository lie in one of `folders`.
+    /// Throws where spool, state or repository lie in one of `folders`, or one of those in them: what asof writes there would be changes to
+    /// capture, and make more of them, and what is captured would lie among files that asof makes and removes.
     static func check(_ folders: [String], _ invocationRepository: String, spool: String, state: String) throws(AsofError) {
         var places = [("spool", spool), ("state directory", state)]
         if let location = try? StoreLocation(parsing: invocationRepository), case .directory(let path) = location { places.append(("repository", Session.absolute(path))) }
         for (what, place) in places {
-            for folder in folders where isInside(place, folder) {
-                throw AsofError(
-                    .usage, "the \(what) \(place) lies in \(folder), which is captured", hint: "put it elsewhere: a capture must not capture itself")
+            for folder in folders {
+                if isWithin(place, folder) {
+                    throw AsofError(
+                        .usage, "the \(what) \(place) lies in \(folder), which is captured", hint: "put it elsewhere: a capture must not capture itself")
+                }
+                if isWithin(folder, place) {
+                    throw AsofError(
+                        .usage, "\(folder) lies in the \(what) \(place)", hint: "what is captured, and where it is mounted, must not lie among asof's own files: put one of the two elsewhere")
+                }
             }
         }
     }

@@ -52,13 +52,17 @@ enum RepositoryCheck {
             results.append(free > 1 << 30 ? .ok("spool", finding) : .weak("spool", finding, hint: "it holds what the repository has not yet: give it room for the longest outage of the store"))
         }
         guard let directory, let data = try? SystemCall.status(directory) else { return results }
-        if FolderLayout.isInside(spool, directory) {
+        if FolderLayout.isWithin(spool, directory) {
             results.append(.missing("spool", "it lies in \(directory), which is captured", hint: "--spool or --state-dir puts it elsewhere"))
+        } else if FolderLayout.isWithin(directory, spool) {
+            results.append(.missing("spool", "\(directory), which is captured, lies in it", hint: "--spool or --state-dir puts it elsewhere"))
         } else if (try? SystemCall.status(existing))?.device == data.device {
             results.append(.weak("spool's disk", "the same file system as the data: a full or broken disk takes both", hint: "put the spool on another disk"))
         }
-        if case .directory(let path) = repository, FolderLayout.isInside(Session.absolute(path), directory) {
+        if case .directory(let path) = repository, FolderLayout.isWithin(path, directory) {
             results.append(.missing("repository", "it lies in \(directory), which is captured", hint: "keep it elsewhere"))
+        } else if case .directory(let path) = repository, FolderLayout.isWithin(directory, path) {
+            results.append(.missing("repository", "\(directory), which is captured, lies in it", hint: "keep it elsewhere"))
         } else if case .directory(let path) = repository, (try? SystemCall.status(nearest(Session.absolute(path))))?.device == data.device {
             results.append(.weak("repository's disk", "the same file system as the data: a broken disk takes both", hint: "keep the repository on another disk, or copy it away"))
         }

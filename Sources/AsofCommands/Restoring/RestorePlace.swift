@@ -35,7 +35,7 @@ enum RestorePlace {
         if let last = try session.lastCapture() { places.append(("the spool", last.spool)) }
         if case .directory(let path) = try Session.location(invocation) { places.append(("the repository", path)) }
         for (what, place) in places {
-            let real = (try? SystemCall.realPath(place)) ?? place
+            let real = FolderLayout.resolved(place)
             if FolderLayout.isInside(target, real) || FolderLayout.isAbove(real, target) { throw AsofError(.usage, "\(target) lies in \(what) \(place)", hint: "restore into a folder elsewhere") }
             if site.isInPlace, FolderLayout.isInside(real, target) {
                 throw AsofError(.usage, "\(what) \(place) lies in \(target), and would be moved away with what is there", hint: "restore into a new folder by --to")
