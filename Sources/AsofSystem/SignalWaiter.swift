@@ -55,6 +55,13 @@ package final class SignalWaiter: @unchecked Sendable {
         }
     }
 
+    /// True when one of the signals that end a command is blocked, and waits to be taken. It is not taken by this.
+    package static func isEndPending() -> Bool {
+        var pending = sigset_t()
+        guard sigpending(&pending) == 0 else { return false }
+        return [SIGINT, SIGTERM, SIGHUP].contains { sigismember(&pending, $0) == 1 }
+    }
+
     /// Lets a write to a pipe or socket whose reader is gone fail with EPIPE instead of ending the process.
     package static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
 }

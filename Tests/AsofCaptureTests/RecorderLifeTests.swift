@@ -145,6 +145,35 @@ struct RecorderLifeTests {
         #expect(after.last > between.last && after.gaps == [])
     }
 
+    /// Signals are blocked while a capture starts.
+    @Test(.enabled(if: Mounted.isPossible))
+    func `a start that waits for a full spool ends with a signal, and says what it waited for`() throws {
+        let isArchived = try live { files in
+            try SystemCall.rename(at: AT_FDCWD, folder.path("spool/segments"), to: AT_FDCWD, folder.path("spool/away"))
+            try write(files, "d", Array("kept".utf8))
+        }
+        #expect(!isArchived)
+        let between = try timeline().head()
+        try SystemCall.rename(at: AT_FDCWD, folder.path("spool/away"), to: AT_FDCWD, folder.path("spool/segments"))
+        // The sealer cannot write: as on a full disk.
+        let segments = folder.path("spool/segments")
+        try #require(mount(segments, segments, nil, UInt(MS_BIND), nil) == 0 && mount(nil, segments, nil, UInt(MS_BIND | MS_REMOUNT | MS_RDONLY), nil) == 0)
+        var failure: AsofError?
+        do {
+            defer { umount2(segments, Int32(MNT_DETACH)) }
+            var mask = sigset_t()
+            pthread_sigmask(SIG_SETMASK, nil, &mask)
+            defer { pthread_sigmask(SIG_SETMASK, &mask, nil) }
+            let signals = try SignalWaiter(blocking: [SIGTERM])
+            pthread_kill(pthread_self(), SIGTERM)
+            failure = #expect(throws: AsofError.self) { try recorder() }
+            #expect(try signals.wait(timeout: .zero) == SIGTERM)
+        }
+        #expect(failure?.code == .interrupted && failure?.message.contains("Read-only file system") == true, "\(String(describing: failure))")
+        let after = try live()
+        #expect(after.last > between.last && after.gaps == [])
+    }
+
     @Test func `a log that ends in the middle does not come back to haunt a later life`() throws {
         var random = SplitMix64(seed: 5)
         // A life that could seal nothing of what it logged.

@@ -91,11 +91,11 @@ final class Sealer: @unchecked Sendable {
         requests.broadcast()
     }
 
-    /// Ends the thread after a last seal. False: that failed, and the journal must stay.
-    func stop() -> Bool {
+    /// Ends the thread after a last seal. False: that failed, or took longer than `patience` (nil: as long as it takes), and the journal must stay.
+    func stop(patience: Duration? = nil) -> Bool {
         requests.withLock { $0.isStopping = true }
         requests.broadcast()
-        return requests.take { $0.isDone ? $0.hasSealedAll : nil } ?? false
+        return requests.take(timeout: patience) { $0.isDone ? $0.hasSealedAll : nil } ?? false
     }
 
     var trouble: String? { requests.withLock { $0.trouble } }

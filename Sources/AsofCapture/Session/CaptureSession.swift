@@ -164,9 +164,7 @@ final class CaptureSession: Sendable {
         // The directory is compared with the log as it stands now, so all of it must be readable: sealed and archived.
         if recovered.hasTransactions(behind: sealed.lsn) || !waiting.isEmpty {
             report("bringing transactions up to \(start.lsn) into the repository")
-            guard sealer.seal(timeout: .seconds(600)), archiver.waitUntilPublished(timeout: .seconds(600)) else {
-                throw archiver.trouble ?? AsofError(.unavailable, "what the spool \(spool.folder) holds could not be archived")
-            }
+            try BringingIn(sealer: sealer, archiver: archiver, spool: spool).run()
         }
         journal.forgetRecovered()
         for gap in next.gaps { archiver.add(.gap(gap)) }

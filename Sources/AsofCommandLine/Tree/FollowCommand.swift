@@ -60,6 +60,6 @@ enum FollowCommand {
             Example("asof follow --once /var/lib/weaviate", "One state, now."),
         ],
         sections: [
-            ExitCodes.of([.failure, .incomplete, .noRepository, .locked, .key, .damaged, .usage, .unavailable])
+            ExitCodes.of([.failure, .incomplete, .noRepository, .locked, .key, .damaged, .usage, .unavailable, .interrupted])
         ])
 }

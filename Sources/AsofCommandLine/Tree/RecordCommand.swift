@@ -46,6 +46,6 @@ enum RecordCommand {
             Example("asof record --take-over /data /srv/weaviate", "Go on after the machine that recorded before was lost."),
         ],
         sections: [
-            ExitCodes.of([.failure, .incomplete, .noRepository, .locked, .key, .damaged, .usage, .unavailable])
+            ExitCodes.of([.failure, .incomplete, .noRepository, .locked, .key, .damaged, .usage, .unavailable, .interrupted])
         ])
 }
