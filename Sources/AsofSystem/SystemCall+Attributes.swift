@@ -56,6 +56,11 @@ extension SystemCall {
         }
     }
 
+    /// The other groups of the calling thread alone. EPERM where not allowed.
+    package static func setThreadGroups(_ groups: [UInt32]) throws(Errno) {
+        _ = try checked { groups.withUnsafeBufferPointer { asof_set_thread_groups($0.baseAddress, $0.count) } }
+    }
+
     /// File-system user and group of the calling thread alone: what the files it makes belong to. EPERM where not allowed.
     package static func setThreadOwner(user: UInt32, group: UInt32) throws(Errno) {
         // The group first: without the user's privileges it could not be changed any more.

@@ -47,6 +47,9 @@ int asof_set_thread_fsgid(uint32_t gid) {
     return -1;
 }
 
+// glibc's wrapper does it for all threads.
+int asof_set_thread_groups(const uint32_t *groups, size_t count) { return (int)syscall(SYS_setgroups, count, groups); }
+
 int32_t asof_gettid(void) { return (int32_t)syscall(SYS_gettid); }
 
 int asof_die_with_parent(int signal, int32_t parent) {

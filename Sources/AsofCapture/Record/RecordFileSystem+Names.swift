@@ -7,21 +7,21 @@ extension RecordFileSystem {
     package func makeNode(
         _ name: Name, in parent: NodeID, mode: UInt32, device: UInt64, _ request: Request
     ) throws(Errno) -> Node {
-        try make(.mknod, name, in: parent, request) { parent throws(Errno) in
+        try make(.mknod, name, in: parent, mode: mode, request) { (parent, mode) throws(Errno) in
             try SystemCall.makeNode(at: parent, name, mode: mode, device: device)
             return []
         }
     }
 
     package func makeDirectory(_ name: Name, in parent: NodeID, mode: UInt32, _ request: Request) throws(Errno) -> Node {
-        try make(.mkdir, name, in: parent, request) { parent throws(Errno) in
+        try make(.mkdir, name, in: parent, mode: mode, request) { (parent, mode) throws(Errno) in
             try SystemCall.makeDirectory(at: parent, name, mode: mode)
             return []
         }
     }
 
     package func makeSymbolicLink(_ name: Name, in parent: NodeID, target: [UInt8], _ request: Request) throws(Errno) -> Node {
-        try make(.symlink, name, in: parent, request) { parent throws(Errno) in
+        try make(.symlink, name, in: parent, mode: 0, request) { (parent, _) throws(Errno) in
             try SystemCall.symbolicLink(target: target, at: parent, name)
             return target
         }
@@ -29,13 +29,13 @@ extension RecordFileSystem {
 
     /// Makes something that has no content; `perform` returns a symbolic link's target.
     private func make(
-        _ verb: Verb, _ name: Name, in parent: NodeID, _ request: Request, _ perform: (Int32) throws(Errno) -> [UInt8]
+        _ verb: Verb, _ name: Name, in parent: NodeID, mode: UInt32, _ request: Request, _ perform: (Int32, UInt32) throws(Errno) -> [UInt8]
     ) throws(Errno) -> Node {
         let directory = try table.node(parent)
         try refuseLeftOut(name, in: directory)
         return try logging(verb, [directory]) { () throws(Errno) in
             var target: [UInt8] = []
-            try asCaller(request) { () throws(Errno) in target = try perform(directory.raw) }
+            try make(name, in: directory, mode: mode, for: request) { mode throws(Errno) in target = try perform(directory.raw, mode) }
             let node = try undoing(name, in: directory) { () throws(Errno) in try adopt(name, in: directory) }
             let status = try node.status()
             var operations = try birth(of: node, status, name, in: directory)
@@ -52,7 +52,7 @@ extension RecordFileSystem {
         do throws(Errno) {
             return try logging(.create, [directory]) { () throws(Errno) in
                 var made: Int32 = -1
-                try asCaller(request) { () throws(Errno) in
+                try make(name, in: directory, mode: mode, for: request) { mode throws(Errno) in
                     made = try SystemCall.open(
                         at: directory.raw, name, OpenFile.backingFlags(flags) | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode).release()
                 }
@@ -74,14 +74,6 @@ extension RecordFileSystem {
     /// A name that would not be captured must not come.
     private func refuseLeftOut(_ name: Name, in directory: RecordedNode) throws(Errno) {
         if NodeTable.isLeftOut(name, in: directory) { throw Errno(EPERM) }
-    }
-
-    /// Takes back what was just made when it cannot be held: what is there must be in the log.
-    private func undoing<Value>(_ name: Name, in directory: RecordedNode, _ body: () throws(Errno) -> Value) throws(Errno) -> Value {
-        do throws(Errno) { return try body() } catch {
-            if (try? SystemCall.unlink(at: directory.raw, name)) == nil { try? SystemCall.removeDirectory(at: directory.raw, name) }
-            throw error
-        }
     }
 
     /// The node of what was just made under `name`.
@@ -194,13 +186,5 @@ extension RecordFileSystem {
             if to.inode != from.inode { operations.append(.attributes(to.inode, try to.status().attributes, isBorn: false)) }
             return ((), operations)
         }
-    }
-
-    /// Runs `body` so that what it makes belongs to who asked.
-    private func asCaller(_ request: Request, _ body: () throws(Errno) -> Void) throws(Errno) {
-        guard isPrivileged, request.user != 0 || request.group != 0 else { return try body() }
-        try SystemCall.setThreadOwner(user: request.user, group: request.group)
-        defer { try? SystemCall.setThreadOwner(user: 0, group: 0) }
-        try body()
     }
 }

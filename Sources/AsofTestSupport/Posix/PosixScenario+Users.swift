@@ -3,11 +3,12 @@ internal import AsofSystem
 internal import Glibc
 
 extension PosixScenario {
-    /// Runs `body` on a thread whose file-system calls are those of another user, without root's privileges.
-    private static func asUser(_ user: UInt32, _ body: @escaping @Sendable () throws -> Void) throws {
+    /// Runs `body` on a thread whose file-system calls are those of another user, without root's privileges. `group`: one that the user is in, too.
+    private static func asUser(_ user: UInt32, group other: UInt32? = nil, _ body: @escaping @Sendable () throws -> Void) throws {
         let failure = Lock<(any Error)?>(nil)
         let thread = try NamedThread("other-user") {
             do {
+                if let other { try SystemCall.setThreadGroups([other]) }
                 try SystemCall.setThreadOwner(user: user, group: user)
                 try body()
             } catch {
@@ -73,6 +74,34 @@ extension PosixScenario {
             try asUser(1000) { _ = try SystemCall.open(directory + "/theirs/f", O_RDWR | O_CREAT, mode: 0o644) }
             let made = try SystemCall.status(directory + "/theirs/f").attributes
             try PosixFailure.equal([made.owner, made.group], [1000, 1000], "owner of what the user made")
+        },
+        PosixScenario("who may write through another group makes what is theirs", needsOtherUsers: true) { directory in
+            for (mode, group) in [(0o775, 1000), (0o2775, 77)] as [(UInt32, UInt32)] {
+                let shared = directory + "/shared\(group)"
+                try SystemCall.makeDirectory(shared, mode: 0o755)
+                try SystemCall.changeOwner(at: AT_FDCWD, shared, owner: 0, group: 77)
+                try SystemCall.changeMode(at: AT_FDCWD, shared, mode)
+                try asUser(1000, group: 77) {
+                    let file = try SystemCall.open(shared + "/file", O_RDWR | O_CREAT | O_EXCL, mode: 0o640)
+                    try SystemCall.writeFully(file.raw, at: 0, bytes("x"))
+                    _ = try SystemCall.open(shared + "/special", O_RDWR | O_CREAT | O_EXCL, mode: 0o6755)
+                    try SystemCall.makeDirectory(shared + "/folder", mode: 0o750)
+                    try SystemCall.symbolicLink(target: "file", at: AT_FDCWD, shared + "/link")
+                    try SystemCall.makeNode(at: AT_FDCWD, shared + "/pipe", mode: UInt32(S_IFIFO) | 0o4640, device: 0)
+                }
+                let wanted: [(String, UInt32)] = [
+                    ("file", 0o640), ("special", 0o6755), ("folder", 0o750 | mode & 0o2000), ("link", 0o777), ("pipe", 0o4640),
+                ]
+                for (name, bits) in wanted {
+                    let made = try SystemCall.status(shared + "/" + name, following: false).attributes
+                    try PosixFailure.equal([made.owner, made.group, made.mode & 0o7777], [1000, group, bits], "owner, group and mode of \(name) in \(shared)")
+                }
+                try asUser(1000, group: 78) {
+                    try PosixFailure.expect(EACCES, "create without the group") { () throws(Errno) in
+                        _ = try SystemCall.open(shared + "/other", O_RDWR | O_CREAT, mode: 0o644)
+                    }
+                }
+            }
         },
         PosixScenario("a set-group-id directory hands its group down", needsOtherUsers: true) { directory in
             try SystemCall.makeDirectory(directory + "/d", mode: 0o755)

@@ -59,6 +59,8 @@ int asof_set_thread_name(const char *name);
 /// setfsuid and setfsgid of the calling thread only; -1 and EPERM where the kernel did not take the value.
 int asof_set_thread_fsuid(uint32_t uid);
 int asof_set_thread_fsgid(uint32_t gid);
+/// setgroups of the calling thread only.
+int asof_set_thread_groups(const uint32_t *groups, size_t count);
 /// The kernel's id of the calling thread.
 int32_t asof_gettid(void);
 /// The kernel sends `signal` to the calling process when the thread that started it ends. -1 with ESRCH where that has happened
