@@ -13,7 +13,7 @@ extension Ticker {
         var before = Int.max
         for _ in 0..<Self.looksMax {
             hear()
-            if dirty.hasOverflowed { try lookThroughAll() }
+            if dirty.hasOverflowed || mustLookThroughAll { try lookThroughAll() }
             // Too many events even for that: the tick will be missed.
             guard !dirty.hasOverflowed else { return }
             try surveyor.look(at: dirty, &tick)
@@ -61,7 +61,7 @@ extension Ticker {
     func checkMappings(isUrgent: Bool) throws(AsofError) {
         let wasMapping = server.isMapping
         guard try server.checkMappings(isUrgent: isUrgent) else { return }
-        if server.isMapping || wasMapping { dirty.hasOverflowed = true }
+        if server.isMapping || wasMapping { mustLookThroughAll = true }
         if server.isMapping, !wasMapping, let unmappedUntil { misjudged.append(("a file mapped for writing", unmappedUntil)) }
         if !server.isMapping {
             let end = session.journal.end
@@ -79,7 +79,7 @@ extension Ticker {
                 tick.rewritten.insert(number)
             } else {
                 // A name that came to mean another file.
-                dirty.hasOverflowed = true
+                mustLookThroughAll = true
             }
         }
     }
@@ -121,12 +121,13 @@ extension Ticker {
         return seen
     }
 
-    /// The kernel lost events: anything may have changed since the last tick. What is found goes into one tick like any other.
+    /// The kernel lost events, or there were none of what changed: anything may have changed since the last tick. What is found goes into one tick like any other.
     func lookThroughAll() throws(AsofError) {
         // What overflows while we look is lost as well: until a look had none. A tick that never had one is missed in its stop.
-        for _ in 0..<5 where dirty.hasOverflowed || surveyor.hasLostTrack {
+        for _ in 0..<5 where dirty.hasOverflowed || surveyor.hasLostTrack || mustLookThroughAll {
             if dirty.hasOverflowed { session.report("events of the directory were lost: all of it is looked through") }
-            figures.withLock { $0.overflows += 1 }
+            if dirty.hasOverflowed || surveyor.hasLostTrack { figures.withLock { $0.overflows += 1 } }
+            mustLookThroughAll = false
             dirty.removeAll()
             try lookThroughOnce()
         }

@@ -81,7 +81,7 @@ extension Ticker {
     func lookOnce(until deadline: UInt64, atMost limit: UInt64) throws(AsofError) -> Look {
         var look = Look(moment: SystemClock.now())
         hear()
-        if dirty.hasOverflowed {
+        if dirty.hasOverflowed || mustLookThroughAll {
             look.isWhole = false
             return look
         }

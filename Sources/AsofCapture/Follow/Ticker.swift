@@ -16,6 +16,8 @@ final class Ticker {
     let surveyor: Surveyor
     /// What happened and was not looked at yet.
     var dirty = Dirty()
+    /// Something changed of which there are no events; none were lost.
+    var mustLookThroughAll = false
     var tick = Tick()
     var contents: ContentLog
     /// Ticks without a state, one after the other.
