@@ -174,13 +174,16 @@ final class Surveyor {
                 case ELOOP, ENXIO: return try open(number, SystemCall.O_PATH)
                 // The kernel says ENOMEM, too, when what it connects a directory through is being moved.
                 case ENOMEM where attempts < 100: attempts += 1
-                default:
-                    throw AsofError(
-                        error, "cannot open a file by its handle",
-                        hint: "following needs CAP_DAC_READ_SEARCH: run as root, or give asof that capability")
+                default: throw Self.cannotOpen(error)
                 }
             }
         }
+    }
+
+    static func cannotOpen(_ error: Errno) -> AsofError {
+        let what = "cannot open a file by its handle"
+        guard error.rawValue == EPERM || error.rawValue == EACCES else { return AsofError(error, what) }
+        return AsofError(error, what, hint: "following needs CAP_DAC_READ_SEARCH: run as root, or give asof that capability")
     }
 
     /// What lies on another file system has no identity among ours, and its changes are not heard of.
