@@ -12,7 +12,7 @@ enum FollowVerb {
         do throws(Errno) { signals = try SignalWaiter(blocking: [SIGINT, SIGTERM, SIGHUP]) } catch {
             throw AsofError(error, "cannot block signals")
         }
-        let directory = try GivenPath.real(try invocation.argument("DIR"))
+        let directory = try GivenPath.captured(try invocation.argument("DIR"))
         try FolderLayout.requireNoRestore(in: directory)
         let asked = try Session(invocation, .writing)
         var options = Follower.Options()

@@ -14,7 +14,7 @@ enum RecordVerb {
         do throws(Errno) { signals = try SignalWaiter(blocking: [SIGINT, SIGTERM, SIGHUP]) } catch {
             throw AsofError(error, "cannot block signals")
         }
-        let backing = try GivenPath.real(try invocation.argument("BACKING"))
+        let backing = try GivenPath.captured(try invocation.argument("BACKING"))
         let mountPoint = try GivenPath.real(try invocation.argument("MOUNTPOINT"))
         guard !FolderLayout.isInside(mountPoint, backing), !FolderLayout.isInside(backing, mountPoint) else {
             throw AsofError(

@@ -47,6 +47,13 @@ extension ProgramTests {
             #expect(unknown.code == 1 && unknown.error.contains("nowhere: No such file or directory") && unknown.error.contains("`asof status` lists"), "\(unknown)")
         }
 
+        @Test func `1: a file is not captured`() throws {
+            try fixture.capture("a")
+            for refused in [try fixture.run("follow", "--once", "data/a"), try fixture.run("record", "data/a", "mnt")] {
+                #expect(refused.code == 1 && refused.error.contains("data/a is not a directory"), "\(refused)")
+            }
+        }
+
         @Test func `12: a key is missing or another`() throws {
             try fixture.folder.write("key", Array(String(repeating: "0a", count: 32).utf8))
             try fixture.folder.write("other", Array(String(repeating: "0b", count: 32).utf8))
