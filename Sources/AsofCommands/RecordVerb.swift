@@ -58,6 +58,15 @@ enum RecordVerb {
                 allowOther: invocation.toggle("allow-other") ?? (geteuid() == 0), fileSystemName: backing, subtype: "asof-record",
                 threads: invocation.count("threads") ?? 2))
         try mount.start()
+        // Whatever ends this early, nobody must be left with a mount that nothing answers.
+        var isServed = false
+        defer {
+            if !isServed {
+                isEnding.set()
+                try? mount.unmount(lazy: true)
+                _ = try? mount.wait()
+            }
+        }
         let control = try ControlServer(recorder, spool: spool) { isEnding.isSet }
         let registration = MountRegistry(stateFolder: session.stateFolder).register(mountPoint)
         try CaptureEvents(invocation).ready("\(mountPoint) records \(backing)", directory: backing, mountPoint: mountPoint, session, spool)
@@ -73,6 +82,7 @@ enum RecordVerb {
             }
         }
         let ended = Result { () throws(AsofError) in try mount.wait() }
+        isServed = true
         isEnding.set()
         watcher?.join()
         control.join()

@@ -54,6 +54,15 @@ extension ProgramTests {
             }
         }
 
+        @Test func `1: record without its control socket leaves no mount`() throws {
+            try fixture.capture("a")
+            // Neither bound nor removed.
+            try Durable.makeDirectories(fixture.folder.path("spool/control.sock/held"))
+            let refused = try fixture.run("record", "--spool", "spool", "data", "mnt")
+            #expect(refused.code == 1 && refused.error.contains("cannot listen at"), "\(refused)")
+            #expect(try fixture.folder.names(in: "mnt").isEmpty)
+        }
+
         @Test func `12: a key is missing or another`() throws {
             try fixture.folder.write("key", Array(String(repeating: "0a", count: 32).utf8))
             try fixture.folder.write("other", Array(String(repeating: "0b", count: 32).utf8))
