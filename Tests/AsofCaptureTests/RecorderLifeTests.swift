@@ -208,13 +208,18 @@ struct RecorderLifeTests {
         #expect(try live().gaps == [])
     }
 
-    @Test func `after a power cut what clients may have seen and nobody has any more is a gap`() throws {
-        let before = try live()
+    /// As if the machine had gone down, and come up again, after the last life.
+    private func cutPower() throws {
         var life = try #require(try spool.loadLife())
         life.hasEnded = false
         life.holder.boot = "another"
         try spool.save(life)
         _ = try timeline().update { head in head.holder = nil }
+    }
+
+    @Test func `after a power cut what clients may have seen and nobody has any more is a gap`() throws {
+        let before = try live()
+        try cutPower()
         let after = try live()
         #expect(after.gaps.map(\.after.lsn) == [before.last])
     }
@@ -222,11 +227,8 @@ struct RecorderLifeTests {
     /// What a life found out at its start is not forgotten where it dies before it could say so.
     @Test func `a gap after a power cut is declared by whichever life comes to the end of its comparison`() throws {
         let before = try live()
-        var life = try #require(try spool.loadLife())
-        life.hasEnded = false
-        life.holder.boot = "another"
-        try spool.save(life)
-        _ = try timeline().update { head in head.holder = nil }
+        try cutPower()
+        var life: CaptureLife
         do {
             // Killed within its comparison: it logged nothing.
             let recorder = try recorder()
