@@ -15,15 +15,15 @@ final class OverlayNode: @unchecked Sendable {
     let lock = Lock<Void>(())
 
     var attributes: Attributes
-    var covered = RangeSet<UInt64>()
-    var erased = RangeSet<UInt64>()
+    var covered = ByteRanges()
+    var erased = ByteRanges()
     /// What differs from the view's extended attributes; nil: removed.
     var extended: [Name: [UInt8]?] = [:]
     /// Of a symbolic link that was made here.
     var target: [UInt8]?
     /// Bytes of the data file that were covered when the newest checkpoint was made, and are not any more: until the next one a power cut
     /// may bring them back.
-    var cut = RangeSet<UInt64>()
+    var cut = ByteRanges()
     /// The journal says durably that they were cut off.
     var isCutDurable = true
 
@@ -44,8 +44,8 @@ final class OverlayNode: @unchecked Sendable {
         case .write(_, let offset, let length):
             let range = offset..<offset.end(after: UInt64(length))
             let known = covered.overlapping(range).reduce(0) { $0 + $1.length }
-            covered.insert(contentsOf: range)
-            cut.remove(contentsOf: range)
+            covered.insert(range)
+            cut.remove(range)
             return range.length - known
         case .truncate(_, let size): return uncover(size..<UInt64.max)
         case .zero(_, let offset, let length): return uncover(offset..<offset.end(after: length))
@@ -60,11 +60,11 @@ final class OverlayNode: @unchecked Sendable {
         guard !range.isEmpty else { return 0 }
         let lost = covered.overlapping(range)
         if !lost.isEmpty {
-            for part in lost { cut.insert(contentsOf: part) }
+            for part in lost { cut.insert(part) }
             isCutDurable = false
-            covered.remove(contentsOf: range)
+            covered.remove(range)
         }
-        if isInView { erased.insert(contentsOf: range) }
+        if isInView { erased.insert(range) }
         return -lost.reduce(0) { $0 + $1.length }
     }
 

@@ -147,7 +147,7 @@ final class OverlayStore: Sendable {
         // With a journal a checkpoint frees them. Without one nothing survives a crash anyway.
         guard journal == nil, !node.cut.isEmpty else { return }
         for part in node.cut.ranges { data.free(node.inode, part) }
-        node.cut = RangeSet()
+        node.cut = ByteRanges()
     }
 
     /// What the overlay takes of its disk, about.
@@ -218,7 +218,7 @@ final class OverlayStore: Sendable {
                 for range in ranges.ranges {
                     let free = node.cut.overlapping(range)
                     for part in free { data.free(node.inode, part) }
-                    node.cut.remove(contentsOf: range)
+                    node.cut.remove(range)
                 }
             }
         }

@@ -1,24 +1,3 @@
-extension RangeSet<UInt64> {
-    /// The parts of the set within `range`, in order. RangeSet's own intersection goes through all of it.
-    func overlapping(_ range: Range<UInt64>) -> [Range<UInt64>] {
-        guard !range.isEmpty else { return [] }
-        let all = ranges
-        var (low, high) = (all.startIndex, all.endIndex)
-        while low < high {
-            let middle = (low + high) / 2
-            if all[middle].upperBound > range.lowerBound { high = middle } else { low = middle + 1 }
-        }
-        var result: [Range<UInt64>] = []
-        while low < all.endIndex, all[low].lowerBound < range.upperBound {
-            result.append(all[low].clamped(to: range))
-            low += 1
-        }
-        return result
-    }
-
-    func overlaps(_ range: Range<UInt64>) -> Bool { !isEmpty && !overlapping(range).isEmpty }
-}
-
 extension UInt64 {
     /// The end of `length` bytes from here, at most the end of all offsets.
     func end(after length: UInt64) -> UInt64 {
