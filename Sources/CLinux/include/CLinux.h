@@ -33,7 +33,7 @@ int asof_populate_write(void *start, size_t length);
 void asof_start_writing(int descriptor);
 /// Gives memory that the allocator keeps for later back to the kernel (malloc_trim).
 void asof_trim_memory(void);
-/// Lets the calling thread, and those that it makes from now on, use what processor and disk others leave (SCHED_IDLE, the idle class of I/O).
+/// Lets the calling thread, and those that it makes from now on, use what processor and disk others leave (the lowest priority; the idle class of I/O).
 void asof_yield_to_others(void);
 
 // A file handle as bytes: its type, then the file system's part. MAX_HANDLE_SZ and 4.
