@@ -50,6 +50,14 @@ final class Surveyor {
         for name in names { try look(at: name, in: directory, descriptor, &tick) }
     }
 
+    /// Looks again at names that mean something vanished. `isLast`: what still does then means nothing.
+    func lookAgain(at vanished: Set<InodeNumber>, isLast: Bool, _ tick: inout Tick) throws(AsofError) {
+        // What is new has its names from this tick alone.
+        for place in tick.before.keys where tree.target(of: place.name, in: place.parent).map(vanished.contains) == true {
+            if isLast { set(place, nil, &tick) } else { try look(at: [place.name], in: place.parent, &tick) }
+        }
+    }
+
     /// What a restore in place keeps beside the directory's own entries.
     static func isLeftOut(_ name: Name, in directory: InodeNumber) -> Bool { directory == .root && HiddenName.isLeftOut(name) }
 

@@ -32,6 +32,8 @@ struct Tick {
     var doubtful: Set<InodeNumber> = []
     /// The log does not have them.
     var born: Set<InodeNumber> = []
+    /// Of those: they were gone again before they were looked at.
+    var vanished: Set<InodeNumber> = []
     /// Files whose bytes were written anew while we looked: until the tick is over, nothing of them is trusted for being as it was.
     var rewritten: Set<InodeNumber> = []
     /// Files that are to be read whole once they rest, for what their kind promises may have been broken while they were made: since when
@@ -52,6 +54,7 @@ struct Tick {
         before.removeAll(keepingCapacity: true)
         sightings.removeAll(keepingCapacity: true)
         born.removeAll(keepingCapacity: true)
+        vanished.removeAll(keepingCapacity: true)
         rewritten.removeAll(keepingCapacity: true)
         doubtful.removeAll(keepingCapacity: true)
         torn.removeAll()

@@ -105,6 +105,7 @@ extension Ticker {
         let logged = surveyor.tree.digests(of: number) ?? ContentDigests()
         guard let seen = try Examination(number, surveyor, logged: logged, isUnchecked: tick.unchecked[number] != nil, &allowance) else {
             tick.sightings[number] = nil
+            if tick.born.contains(number) { tick.vanished.insert(number) }
             return nil
         }
         var sighting = tick.sightings[number] ?? Tick.Sighting()

@@ -104,14 +104,19 @@ extension Ticker {
         var count = 0
         let start = SystemClock.monotonicNanoseconds()
         defer { noteCost(of: count, since: start) }
-        for number in tick.stale {
-            count += 1
-            if count % 64 == 0, SystemClock.monotonicNanoseconds() > deadline {
-                look.isWhole = false
-                return look
+        for attempt in 1...Self.looksAgainMax {
+            for number in tick.stale {
+                count += 1
+                if count % 64 == 0, SystemClock.monotonicNanoseconds() > deadline {
+                    look.isWhole = false
+                    return look
+                }
+                if let seen = try examine(number, &allowance) { look.seen.append(seen) }
+                tick.stale.remove(number)
             }
-            if let seen = try examine(number, &allowance) { look.seen.append(seen) }
-            tick.stale.remove(number)
+            // Where nobody stands still, names come and go as we look.
+            guard tick.vanished.contains(where: { (surveyor.tree[$0]?.names ?? 0) > 0 }) else { break }
+            try surveyor.lookAgain(at: tick.vanished, isLast: attempt == Self.looksAgainMax, &tick)
         }
         tick.doubtful.removeAll(keepingCapacity: true)
         hear()

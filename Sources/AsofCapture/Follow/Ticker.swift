@@ -40,6 +40,8 @@ final class Ticker {
     static let missedMax = 5
     /// Looks before the stop, as long as each leaves less than the one before.
     static let looksMax = 8
+    /// Looks of one tick at names of what vanished before it was looked at.
+    static let looksAgainMax = 4
     /// A stop in which the looking would take longer, in nanoseconds, ends at once, and there is another round of looks before the next;
     /// so many rounds at most.
     static let stallWanted: UInt64 = 5_000_000
