@@ -245,13 +245,20 @@ final class Sealer: @unchecked Sendable {
         let (bytes, isIntact) = try journal.references.bytes(of: commit.intents.first ?? 0, in: journal)
         if !isIntact {
             // Only somebody who works in the backing directory itself can have changed them. What stands there now is right from now on.
-            let (start, end) = (commit.time.advanced(byNanoseconds: -1), journal.mark())
-            try declare(
-                Gap(
-                    after: CutPoint(lsn: commit.lsn.previous, time: start), before: CutPoint(lsn: max(end.lsn, commit.lsn), time: end.time),
-                    reason: "bytes were changed in the backing directory, behind the mount"))
+            let end = journal.mark()
+            let start = changedBehind?.after ?? CutPoint(lsn: commit.lsn.previous, time: commit.time.advanced(byNanoseconds: -1))
+            changedBehind = (start, CutPoint(lsn: max(end.lsn, commit.lsn), time: end.time))
         }
         return bytes
+    }
+
+    /// From before the first such transaction of the open segment until the bytes of the last were read: a gap, declared before it is sealed.
+    private var changedBehind: (after: CutPoint, before: CutPoint)?
+
+    private func declareChangedBehind() throws(AsofError) {
+        guard let (after, before) = changedBehind else { return }
+        try declare(Gap(after: after, before: before, reason: "bytes were changed in the backing directory, behind the mount"))
+        changedBehind = nil
     }
 
     private func settle(_ intents: [Journal.Position]) {
@@ -322,6 +329,7 @@ final class Sealer: @unchecked Sendable {
             summary = builder.summary()
         }
         try flushPending()
+        try declareChangedBehind()
         guard let summary else { return }
         CrashPoint.reach("spool.seal.before")
         let name = "segment-\(summary.first)-\(summary.last).\(summary.epoch)"
