@@ -15,7 +15,7 @@ public enum Program {
     static func run(_ arguments: [String]) -> Int32 {
         // First: a watchdog is this program, and wants as little of it in memory as can be.
         if let code = StopWatchdog.runIfAsked(arguments) { return code }
-        SignalWaiter.ignoreBrokenPipes()
+        SignalWaiter.ignoreFailedWrites()
         StandardDescriptors.fill()
         var environment: [String: String] = [:]
         for name in CommandTree.environmentNames { if let value = getenv(name) { environment[name] = String(cString: value) } }

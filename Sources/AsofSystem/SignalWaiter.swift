@@ -62,6 +62,11 @@ package final class SignalWaiter: @unchecked Sendable {
         return [SIGINT, SIGTERM, SIGHUP].contains { sigismember(&pending, $0) == 1 }
     }
 
-    /// Lets a write to a pipe or socket whose reader is gone fail with EPIPE instead of ending the process.
-    package static func ignoreBrokenPipes() { signal(SIGPIPE, SIG_IGN) }
+    /// Lets a write that cannot be fail, instead of ending the process: EPIPE where a pipe's or socket's reader is gone, EFBIG beyond `ulimit -f`.
+    package static func ignoreFailedWrites() { for number in failedWrites { signal(number, SIG_IGN) } }
+
+    /// As it was: for a program that takes this one's place.
+    package static func heedFailedWrites() { for number in failedWrites { signal(number, SIG_DFL) } }
+
+    private static let failedWrites = [SIGPIPE, SIGXFSZ]
 }

@@ -47,6 +47,17 @@ extension ProgramTests {
             #expect(unknown.code == 1 && unknown.error.contains("nowhere: No such file or directory") && unknown.error.contains("`asof status` lists"), "\(unknown)")
         }
 
+        @Test func `1: a limit on the size of files is an error, and no end without a word`() throws {
+            try fixture.folder.write("data/large", [UInt8](repeating: 7, count: 200_000))
+            try fixture.capture("a")
+            let limited = try fixture.shell("ulimit -f 64; asof restore --at latest --to out")
+            #expect(limited.code == 1 && limited.error.contains("large: File too large"), "\(limited)")
+            #expect(try fixture.run("restore", "--at", "latest", "--to", "out").code == 0)
+            // A command of its own is ended by it, as anywhere.
+            let command = try fixture.shell("ulimit -f 64; asof mount --at latest -q -- sh -c 'head -c 100000 /dev/zero > big'")
+            #expect(command.code == 128 + SIGXFSZ, "\(command)")
+        }
+
         @Test func `1: a file is not captured`() throws {
             try fixture.capture("a")
             for refused in [try fixture.run("follow", "--once", "data/a"), try fixture.run("record", "data/a", "mnt")] {

@@ -10,7 +10,7 @@ enum ExecuteVerb {
         // Asked for again by nobody after this: whoever ends the keeper ends the command.
         if let parent = invocation.count("parent"), (try? ChildProcess.dieWithParent(Int32(clamping: parent))) == nil { return 137 }
         if invocation.flag("drop-capabilities") { try? Namespaces.dropCapabilities() }
-        signal(SIGPIPE, SIG_DFL)
+        SignalWaiter.heedFailedWrites()
         var arguments = invocation.rest.map { strdup($0) } + [nil]
         execvp(name, &arguments)
         let error = Errno(errno)
