@@ -84,6 +84,22 @@ struct SHA256HasherTests {
         #expect(crc32c([]) == 0)
     }
 
+    /// Lengths around those at which it goes on otherwise, from any start.
+    @Test(arguments: [7, 8, 255, 256, 767, 768, 769, 1024, 1535, 1536, 2304, 5000])
+    func `CRC32C is that of its definition`(count: Int) {
+        var random = SeededGenerator(seed: UInt64(count))
+        for skipped in 0..<8 {
+            let bytes = (0..<count + 8).map { _ in UInt8.random(in: 0...255, using: &random) }
+            let seed = UInt32.random(in: 0...UInt32.max, using: &random)
+            var remainder = ~seed
+            for byte in bytes[skipped..<skipped + count] {
+                remainder ^= UInt32(byte)
+                for _ in 0..<8 { remainder = remainder >> 1 ^ (remainder & 1 == 1 ? 0x82F6_3B78 : 0) }
+            }
+            #expect(bytes[skipped..<skipped + count].withUnsafeBytes { crc32c($0, seed: seed) } == ~remainder)
+        }
+    }
+
     @Test func `compares in constant time what is equal and what is not`() {
         #expect(constantTimeEqual([], []))
         #expect(constantTimeEqual([1, 2, 3], [1, 2, 3]))
