@@ -10,6 +10,21 @@ import Testing
 
 /// What the sealer makes of the journal.
 extension RecorderLifeTests {
+    /// Seals and archives all that the journal has.
+    private func seal(_ journal: Journal, keepsLocal: Bool = false) throws -> Head {
+        let appender = try Appender.take(try timeline(), as: try .current(), unsettledSince: CutPoint(lsn: .zero, time: .distantPast)) { _, _ in true }
+        let archiver = Archiver(appender: appender, spool: spool, keepsLocal: keepsLocal, waiting: [])
+        let sealer = Sealer(
+            journal: journal, spool: spool, repository: repository, timeline: "main", epoch: appender.epoch, limits: CaptureLimits(),
+            archiver: archiver, after: (.zero, [], .root), firstPosition: UInt64(JournalFile.length), voided: 0..<0
+        ) { archiver.add(.gap($0)) }
+        let threads = [try NamedThread("archiver") { archiver.run() }, try NamedThread("sealer") { sealer.run() }]
+        #expect(sealer.stop())
+        #expect(archiver.stop(patience: .seconds(20)))
+        for thread in threads { thread.join() }
+        return try timeline().head()
+    }
+
     @Test func `referenced bytes that were changed behind the mount are logged as they stand, in one gap`() throws {
         try spool.prepare()
         let (piece, count) = ([UInt8](repeating: 0x41, count: 100_000), 3)
@@ -36,18 +51,7 @@ extension RecorderLifeTests {
         let behind = try SystemCall.open(folder.path("backing/large"), O_WRONLY)
         for offset in [10, piece.count * 2 + 10] { try SystemCall.writeFully(behind.raw, at: UInt64(offset), Array("foreign".utf8)) }
 
-        let appender = try Appender.take(try timeline(), as: try .current(), unsettledSince: CutPoint(lsn: .zero, time: .distantPast)) { _, _ in true }
-        let archiver = Archiver(appender: appender, spool: spool, keepsLocal: false, waiting: [])
-        let sealer = Sealer(
-            journal: journal, spool: spool, repository: repository, timeline: "main", epoch: appender.epoch, limits: CaptureLimits(),
-            archiver: archiver, after: (.zero, [], .root), firstPosition: UInt64(JournalFile.length), voided: 0..<0
-        ) { archiver.add(.gap($0)) }
-        let threads = [try NamedThread("archiver") { archiver.run() }, try NamedThread("sealer") { sealer.run() }]
-        #expect(sealer.stop())
-        #expect(archiver.stop(patience: .seconds(20)))
-        for thread in threads { thread.join() }
-
-        let head = try timeline().head()
+        let head = try seal(journal)
         #expect(head.gaps.count == 1 && head.gaps.first?.after.lsn == LSN(1) && head.gaps.first?.before.lsn == LSN(4))
         #expect(head.gaps.first?.reason.contains("behind the mount") == true)
         let view = try View(
@@ -69,18 +73,7 @@ extension RecorderLifeTests {
             let verb: Verb = [2, 3, 7].contains(number) ? .fuzzyTick : .tick
             try journal.commit(try journal.begin([.root]), verb, [.attributes(.root, status.attributes, isBorn: number == 1)])
         }
-        let appender = try Appender.take(try timeline(), as: try .current(), unsettledSince: CutPoint(lsn: .zero, time: .distantPast)) { _, _ in true }
-        let archiver = Archiver(appender: appender, spool: spool, keepsLocal: true, waiting: [])
-        let sealer = Sealer(
-            journal: journal, spool: spool, repository: repository, timeline: "main", epoch: appender.epoch, limits: CaptureLimits(),
-            archiver: archiver, after: (.zero, [], .root), firstPosition: UInt64(JournalFile.length), voided: 0..<0
-        ) { archiver.add(.gap($0)) }
-        let threads = [try NamedThread("archiver") { archiver.run() }, try NamedThread("sealer") { sealer.run() }]
-        #expect(sealer.stop())
-        #expect(archiver.stop(patience: .seconds(20)))
-        for thread in threads { thread.join() }
-
-        let head = try timeline().head()
+        let head = try seal(journal, keepsLocal: true)
         #expect(head.fuzzyCuts.ranges.map { [$0.first.rawValue, $0.last.rawValue, $0.count] } == [[2, 3, 2], [7, 7, 1]])
         let name = try #require(try folder.names(in: "spool/archived").first)
         #expect(try SpooledSegment(reading: folder.path("spool/archived/\(name)"), repository: repository).object == head.segments.first)
