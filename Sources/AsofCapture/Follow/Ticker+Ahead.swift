@@ -26,8 +26,12 @@ extension Ticker {
             guard count > Self.littleEnough, count < before - before / 4 else { break }
             before = count
         }
+        // Of those whose names went as well the stop need not ask.
+        tick.vanished = tick.vanished.filter(hasName)
         try checkWhatRests()
     }
+
+    func hasName(_ number: InodeNumber) -> Bool { (surveyor.tree[number]?.names ?? 0) > 0 }
 
     /// Reads files whole that were made under our eyes and have come to rest.
     func checkWhatRests() throws(AsofError) {

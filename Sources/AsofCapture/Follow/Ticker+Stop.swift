@@ -115,7 +115,7 @@ extension Ticker {
                 tick.stale.remove(number)
             }
             // Where nobody stands still, names come and go as we look.
-            guard tick.vanished.contains(where: { (surveyor.tree[$0]?.names ?? 0) > 0 }) else { break }
+            guard tick.vanished.contains(where: hasName) else { break }
             try surveyor.lookAgain(at: tick.vanished, isLast: attempt == Self.looksAgainMax, &tick)
         }
         tick.doubtful.removeAll(keepingCapacity: true)
