@@ -1,7 +1,7 @@
 /// Hexadecimal text.
-enum Hex {
+package enum Hex {
     /// Two lower-case digits a byte.
-    static func encode(_ bytes: [UInt8]) -> String {
+    package static func encode(_ bytes: [UInt8]) -> String {
         let digits = Array("0123456789abcdef".utf8)
         var text: [UInt8] = []
         text.reserveCapacity(bytes.count * 2)

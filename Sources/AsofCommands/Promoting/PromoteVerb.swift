@@ -40,11 +40,13 @@ enum PromoteVerb {
             throw AsofError(.usage, "\(promotion.target) lies in the overlay \(mounted.folder), and would go with it", hint: "promote to a folder elsewhere")
         }
         let path = RestoreFolder.promotionPath(for: promotion.target)
-        let isBegun = try RestoreFolder.state(at: path) != nil
+        let begun = try RestoreFolder.state(at: path)
+        let isBegun = begun != nil
         if promotion.isFrozen, !isBegun, let ended {
             // It has its name already; a crash came before that was noted, or before all was cleared away.
             return try end(&promotion, clearing: ended, mounted, invocation)
         }
+        if let begun { try require(begun, isOf: mounted, path) }
         try PromotedChanges.require(mounted.id, in: path)
         if !isBegun || (try? SystemCall.status("\(path)/tree")) != nil { try RestorePlace.requireFree(promotion.target) }
         if invocation.flag("dry-run") {
@@ -55,9 +57,8 @@ enum PromoteVerb {
             at: path, site,
             new: RestoreState(
                 repository: mounted.repository.configuration.id.description, timeline: mounted.view.timeline, lsn: mounted.view.cut.lsn, asked: "promote"))
-        guard folder.known.lsn == mounted.view.cut.lsn.rawValue, folder.known.repository == mounted.repository.configuration.id.description else {
-            throw AsofError(.failure, "\(path) holds the promotion of another state", hint: "remove that folder, or take another --to")
-        }
+        // By now it may be another's.
+        try require(folder.known, isOf: mounted, path)
         try remember(promotion, mounted, invocation)
         try hydrate(mounted, folder, promotion, invocation, signals)
         guard invocation.flag("finalize") else {
@@ -74,6 +75,15 @@ enum PromoteVerb {
         CrashPoint.reach("promote.frozen.after")
         try change(mounted, path, invocation, signals)
         return try end(&promotion, clearing: try folder.nameTree(), mounted, invocation)
+    }
+
+    /// Throws where the folder at `path` holds the past of another mount. Timelines of one parent number their transactions alike.
+    private static func require(_ begun: RestoreState, isOf mounted: MountedOverlay, _ path: String) throws(AsofError) {
+        guard begun.repository == mounted.repository.configuration.id.description, begun.timeline == mounted.view.timeline, begun.lsn == mounted.view.cut.lsn.rawValue else {
+            throw AsofError(
+                .failure, "\(path) holds the promotion of lsn:\(begun.lsn) of timeline \(begun.timeline), not of lsn:\(mounted.view.cut.lsn) of timeline \(mounted.view.timeline)",
+                hint: "remove that folder if nobody needs it, or take another --to")
+        }
     }
 
     /// The tree stands under its name, and says so until that is noted.
@@ -130,7 +140,7 @@ enum PromoteVerb {
     /// What a promotion of this view to that target left to clear away; nil: nothing.
     private static func endedPath(_ promotion: OverlayPromotion, _ mounted: MountedOverlay) -> String? {
         let site = RestoreSite(promotion.target, isInPlace: false)
-        let ended = site.endedPath(repository: mounted.repository.configuration.id.description, lsn: mounted.view.cut.lsn)
+        let ended = site.endedPath(repository: mounted.repository.configuration.id.description, timeline: mounted.view.timeline, lsn: mounted.view.cut.lsn)
         return site.ended().contains(ended) ? ended : nil
     }
 

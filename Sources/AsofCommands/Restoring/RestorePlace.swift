@@ -31,6 +31,10 @@ enum RestorePlace {
     /// Throws where a restore must not be made, whatever is in it.
     static func check(_ site: RestoreSite, _ session: Session, _ invocation: Invocation) throws(AsofError) {
         let target = site.target
+        let name = target.split(separator: "/").last ?? ""
+        guard site.isInPlace || name.utf8.count + RestoreSite.nameAddition <= 255 else {
+            throw AsofError(.usage, "the name of \(target) is too long for a restore: beside it a folder takes shape that is called the same, and more", hint: "restore to a shorter name")
+        }
         var places = [("the state directory", session.stateFolder), ("the spool", session.defaultSpool.folder)]
         if let last = try session.lastCapture() { places.append(("the spool", last.spool)) }
         if case .directory(let path) = try Session.location(invocation) { places.append(("the repository", path)) }

@@ -1,4 +1,5 @@
 package import AsofCore
+internal import AsofFrame
 internal import AsofSystem
 
 /// Where a restore is to stand, and what the folders are called in which it takes shape.
@@ -20,8 +21,15 @@ package struct RestoreSite: Hashable, Sendable {
 
     package func path(repository: String) -> String { prefix + HiddenName.restoring + repository.prefix(8) }
 
-    /// What a restore beside its target is called once the target stands, until it is cleared away; it says what was restored.
-    package func endedPath(repository: String, lsn: LSN) -> String { "\(prefix)\(HiddenName.restored)\(repository.prefix(8))-\(lsn.rawValue)" }
+    /// What a restore beside its target is called once the target stands, until it is cleared away; it says what was restored, by a digest: timelines
+    /// of one parent number their transactions alike, and a name has 255 bytes at most.
+    package func endedPath(repository: String, timeline: String, lsn: LSN) -> String {
+        let digest = SHA256Hasher.hash(Array("\(repository) \(timeline) \(lsn.rawValue)".utf8))
+        return "\(prefix)\(HiddenName.restored)\(Hex.encode(Array(digest.prefix(8))))"
+    }
+
+    /// Bytes that the names of a restore's folders have more than the target's.
+    package static let nameAddition = HiddenName.restored.utf8.count + 16
 
     /// Folders of restores to the target that were begun and have not ended.
     package func begun() -> [String] {
