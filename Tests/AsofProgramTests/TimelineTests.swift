@@ -35,6 +35,17 @@ extension ProgramTests {
             return try fixture.folder.names(in: "mnt").contains(file) ? try read("mnt/\(file)") : nil
         }
 
+        @Test func `of captures that start at once on a restored directory one makes its child`() throws {
+            try fixture.capture("a")
+            try restore("out")
+            let script = "for i in 1 2 3 4 5 6; do asof follow --once --no-stop out > said-$i & P=\"$P $!\"; done; for p in $P; do wait $p; echo $?; done"
+            let codes = try fixture.shell("export ASOF_REPO=\(fixture.folder.path("repo")); \(script)")
+            #expect(Set(codes.lines).isSubset(of: ["0", "11"]) && codes.lines.contains("0"), "\(codes)")
+            #expect(try fixture.run("timeline", "list").lines.count == 2)
+            #expect(try origin("out")?.timeline == "main-2")
+            #expect(try fixture.run("follow", "--once", "--no-stop", "out").output.contains("timeline main-2"))
+        }
+
         @Test func `a restored directory is captured in a child, and goes on there`() throws {
             try fixture.capture("a", "b")
             try restore("out")

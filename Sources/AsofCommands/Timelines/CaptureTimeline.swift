@@ -4,6 +4,8 @@ internal import AsofCore
 internal import AsofFrame
 internal import AsofRepository
 internal import AsofStore
+internal import AsofSystem
+internal import Glibc
 
 /// In which timeline the capture of a directory goes on: the one that was asked for, unless the directory was restored from this
 /// repository. Then that would put two histories into one, and it goes on in a child that leaves its parent at the restored state.
@@ -75,10 +77,14 @@ struct CaptureTimeline {
         switch way {
         case .goesOn: return session
         case .takes(let origin):
+            let lock = try claim(origin)
+            defer { withExtendedLifetime(lock) {} }
             try own(origin, in: session.timeline, CutPoint(lsn: LSN(origin.lsn), time: try time(origin)))
             return session
         case .branches(let parent, let head, let origin, let name):
             archiveWhatWaits(on: parent)
+            let lock = try claim(origin)
+            defer { withExtendedLifetime(lock) {} }
             // A child of which the directory does not know would be made again by each start.
             try origin.write(to: directory)
             let cut = try parent.cut(LSN(origin.lsn), head: head, reader: ObjectReader(repository: session.repository, onBrokenBase: Console.note(brokenBase:)))
@@ -95,6 +101,17 @@ struct CaptureTimeline {
             }
             return session.on(child)
         }
+    }
+
+    /// Takes the directory as a capture of it does: of several that start at once one decides where it goes on.
+    private func claim(_ origin: DirectoryOrigin) throws(AsofError) -> OwnedDescriptor {
+        let root: OwnedDescriptor
+        do throws(Errno) { root = try SystemCall.open(directory, O_RDONLY | O_DIRECTORY) } catch { throw AsofError(error, directory) }
+        // Where a file system knows no locks there is none.
+        guard (try? SystemCall.tryLock(root.raw)) != false, try DirectoryOrigin.read(directory) == origin else {
+            throw AsofError(.locked, "\(directory) is being captured by another asof", hint: "`asof status` says in which timeline; stop that one first")
+        }
+        return root
     }
 
     /// What the parent's last capture acknowledged and had not archived yet: nobody opens its spool again.
