@@ -76,9 +76,8 @@ struct Session {
 
     static func absolute(_ path: String) -> String {
         if path.hasPrefix("/") { return path }
-        guard let folder = getcwd(nil, 0) else { return path }
-        defer { free(folder) }
-        return String(cString: folder) + "/" + path
+        guard let folder = WorkingDirectory.path else { return path }
+        return folder + "/" + path
     }
 
     /// The head, and with a capture on this host, everything that was acknowledged before the call in it. `note`: why it is not, for people.

@@ -19,6 +19,21 @@ package enum MountTable {
         return type(at: Array(path.utf8), in: bytes)?.hasPrefix("fuse.asof") ?? false
     }
 
+    /// The directories that `record` captures now, and where it shows them.
+    package static func recorded() -> [(backing: String, mountPoint: String)] {
+        guard let bytes = try? SystemCall.readAll(path: "/proc/thread-self/mountinfo") else { return [] }
+        return recorded(in: bytes)
+    }
+
+    static func recorded(in table: [UInt8]) -> [(backing: String, mountPoint: String)] {
+        table.split(separator: UInt8(ascii: "\n")).compactMap { line in
+            let fields = line.split(separator: UInt8(ascii: " "), omittingEmptySubsequences: false)
+            guard fields.count >= 5, let dash = fields.firstIndex(of: [UInt8(ascii: "-")]), dash + 2 < fields.count, fields[dash + 1].elementsEqual("fuse.asof-record".utf8)
+            else { return nil }
+            return (String(decoding: unescaped(fields[dash + 2]), as: UTF8.self), String(decoding: unescaped(fields[4]), as: UTF8.self))
+        }
+    }
+
     /// The user whose mount is topmost at `path`; nil where there is none, or its file system does not say.
     package static func owner(of path: String) -> UInt32? {
         guard let bytes = try? SystemCall.readAll(path: "/proc/thread-self/mountinfo") else { return nil }
@@ -26,15 +41,17 @@ package enum MountTable {
     }
 
     /// In a mount namespace that was just made: takes away the copies of asof's mounts whose end in their own namespace would not reach us. Their
-    /// servers would go on for as long as anybody lives in this one.
-    package static func detachCopies() {
-        guard let bytes = try? SystemCall.readAll(path: "/proc/thread-self/mountinfo") else { return }
-        for path in copies(in: bytes).reversed() {
+    /// servers would go on for as long as anybody lives in this one. Returns where they were.
+    package static func detachCopies() -> [String] {
+        guard let bytes = try? SystemCall.readAll(path: "/proc/thread-self/mountinfo") else { return [] }
+        let copies = copies(in: bytes)
+        for path in copies.reversed() {
             path.withUnsafeBufferPointer { text in
                 // UMOUNT_NOFOLLOW
                 text.withMemoryRebound(to: CChar.self) { _ = umount2($0.baseAddress, Int32(MNT_DETACH) | 8) }
             }
         }
+        return copies.map { String(decoding: $0.dropLast(), as: UTF8.self) }
     }
 
     /// Paths, each with a NUL at its end, of asof's mounts that nothing propagates to: `master:` is not among their optional fields.

@@ -92,10 +92,11 @@ struct DecodingTests {
             27 1 254:0 / / rw - ext4 /dev/vda rw
             40 27 0:50 / /mnt/alone rw,nosuid - fuse.asof repo rw,user_id=0
             41 27 0:51 / /mnt/heard rw,nosuid master:7 - fuse.asof repo rw,user_id=0
-            42 27 0:52 / /mnt/a\\040b rw shared:3 - fuse.asof-record repo rw,user_id=0
+            42 27 0:52 / /mnt/a\\040b rw shared:3 - fuse.asof-record /data rw,user_id=0
             43 27 0:53 / /mnt/foreign rw - fuse.sshfs host rw
             44 27 0:54
             """.utf8)
         #expect(MountTable.copies(in: table) == ["/mnt/alone\0", "/mnt/a b\0"].map { Array($0.utf8) })
+        #expect(MountTable.recorded(in: table).map(\.backing) == ["/data"] && MountTable.recorded(in: table).map(\.mountPoint) == ["/mnt/a b"])
     }
 }

@@ -29,6 +29,29 @@ extension ProgramTests {
             #expect(try !String(decoding: SystemCall.readAll(path: "/proc/self/mountinfo"), as: UTF8.self).contains(fixture.folder.path))
         }
 
+        /// Where mounts are not shared between namespaces those of asof are not in the command's.
+        @Test func `never runs the command elsewhere than where it was given`() throws {
+            let capture = try fixture.start("record", "--state-dir", "other", "--spool", "spool", "--timeline", "live", "data", "mnt")
+            let mount = fixture.folder.path("mnt")
+            try SystemCall.makeDirectory("\(mount)/sub", mode: 0o755)
+            let over = try fixture.run(["mount", "--at", "latest", "-q", ".", "--", "sh", "-c", "pwd; cat a"], in: "mnt")
+            #expect(over.code == 0 && over.output == "\(mount)\na", "\(over)")
+            let beside = try fixture.run(["mount", "--at", "latest", "-q", "--", "sh", "-c", "pwd; ls -a"], in: "mnt/sub")
+            #expect(beside.code == 0 && beside.output.hasPrefix("\(mount)/sub\n") || beside.code == 1 && beside.error.contains("you stand in \(mount)"), "\(beside)")
+            // What is kept there would be kept below the mount, where nobody sees it.
+            let kept = try fixture.run("mount", "--at", "latest", "--rw", "--overlay", "mnt/overlay", "-q", "--", "true")
+            #expect(kept.code == 0 && (try? fixture.folder.names(in: "mnt/overlay")) != nil || kept.code == 64 && kept.error.contains("does not see"), "\(kept)")
+            let within = try fixture.run("mount", "--at", "latest", "-q", "mnt/sub", "--", "true")
+            #expect(within.code == 0 || within.code == 64 && within.error.contains("does not see"), "\(within)")
+            try capture.stop()
+        }
+
+        @Test func `needs a folder to stand in`() throws {
+            try SystemCall.makeDirectory(fixture.folder.path("gone"), mode: 0o755)
+            let gone = try fixture.shell("cd gone && rmdir ../gone && asof mount --repo \(fixture.folder.path("repo")) --at latest -q -- pwd")
+            #expect(gone.code == 1 && gone.output.isEmpty && gone.error.contains("is not there any more"), "\(gone)")
+        }
+
         @Test func `is listed while the command runs`() throws {
             let seen = try mount(then: "\(ProgramFixture.program) status")
             let (past, program) = (fixture.folder.path("state/past"), ProgramFixture.program)

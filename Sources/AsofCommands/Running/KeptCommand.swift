@@ -25,7 +25,8 @@ final class KeptCommand: Sendable {
 
     /// Starts the command; returns when all is there and it is about to run.
     init(_ command: [String], _ surroundings: Surroundings) throws(AsofError) {
-        var arguments = ["asof", "internal-keep", "--directory", Self.workingDirectory]
+        // By its name, so that the command finds the past where the mount covers it.
+        var arguments = ["asof", "internal-keep", "--directory", WorkingDirectory.path ?? "/"]
         if let name = surroundings.hostName { arguments += ["--host-name", name] }
         if surroundings.hasOwnNetwork { arguments.append("--own-network") }
         if PrivateMounts.isForUserAlone { arguments.append("--drop-capabilities") }
@@ -64,13 +65,6 @@ final class KeptCommand: Sendable {
     func relay(_ received: SignalWaiter.Received) {
         guard received.signal != SIGCHLD, received.isFromProcess else { return }
         try? keeper.kill(received.signal)
-    }
-
-    /// The folder in which we were started. The command goes there by its name, so that it finds the past where the mount covers it.
-    private static var workingDirectory: String {
-        guard let folder = getcwd(nil, 0) else { return "/" }
-        defer { free(folder) }
-        return String(cString: folder)
     }
 
     /// A process namespace belongs to whoever is started next by the thread that made it, and that thread can start no threads any more: so it is one

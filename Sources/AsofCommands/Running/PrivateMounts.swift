@@ -12,16 +12,20 @@ enum PrivateMounts {
     static var isForUserAlone: Bool { userAlone.load(ordering: .relaxed) }
     private static let userAlone = Atomic<Bool>(false)
 
+    /// Mounts of asof that are not in the namespace.
+    private static let lacking = Lock<[String]>([])
+
     /// Once, before there is any second thread.
     static func begin() throws(AsofError) {
+        guard WorkingDirectory.path != nil else {
+            throw AsofError(.failure, "the folder that you stand in is not there any more", hint: "cd to another one first")
+        }
         do throws(Errno) {
-            if geteuid() == 0 {
-                try Namespaces.leaveMounts()
-                return MountTable.detachCopies()
-            }
-            try Namespaces.leaveAsUser()
-            MountTable.detachCopies()
-            userAlone.store(true, ordering: .relaxed)
+            let isRoot = geteuid() == 0
+            if isRoot { try Namespaces.leaveMounts() } else { try Namespaces.leaveAsUser() }
+            let detached = MountTable.detachCopies()
+            lacking.withLock { $0 = detached }
+            if !isRoot { userAlone.store(true, ordering: .relaxed) }
         } catch {
             throw AsofError(
                 .failure, "a mount for one command alone is not allowed here: \(error.text)",
@@ -35,7 +39,13 @@ enum PrivateMounts {
     /// Where to mount: `given`, or a folder of ours. One for all, since everybody sees his own mount in it: so nothing is left behind by whoever is
     /// killed.
     static func mountPoint(_ given: String?, _ session: Session) throws(AsofError) -> String {
-        if let given { return try GivenPath.real(given) }
+        if let given {
+            let path = FolderLayout.resolved(given)
+            if let mount = mountLacking(above: path), path != mount {
+                throw AsofError(.usage, "\(path) lies in \(mount), a mount of asof that the command does not see", hint: "mount over \(mount) itself, or elsewhere")
+            }
+            return try GivenPath.real(path)
+        }
         let folder = "\(session.stateFolder)/past"
         do throws(Errno) {
             try Durable.makeDirectories(session.stateFolder)
@@ -56,6 +66,16 @@ enum PrivateMounts {
             guard !FolderLayout.isInside(real, mountPoint) else {
                 throw AsofError(.usage, "the \(what) \(place) lies in \(mountPoint), and would be hidden by the mount", hint: "mount elsewhere")
             }
+            if let mount = mountLacking(above: place) {
+                throw AsofError(.usage, "the \(what) \(place) lies in \(mount), a mount of asof that the command does not see", hint: "name a folder elsewhere")
+            }
+        }
+        if let folder = WorkingDirectory.path, let mount = mountLacking(above: folder), !FolderLayout.isInside(folder, mountPoint) {
+            throw AsofError(
+                .failure, "you stand in \(mount), a mount of asof that the command does not see",
+                hint: "cd to another folder first, or mount over it: asof mount --at WHEN \(ShellWord.quoted(mount)) -- CMD")
         }
     }
+
+    private static func mountLacking(above path: String) -> String? { lacking.withLock { $0.last { FolderLayout.isInside(path, $0) } } }
 }
