@@ -93,6 +93,16 @@ extension ProgramTests {
             #expect(try fixture.folder.read("full/new/a") == [UInt8(ascii: "a")])
         }
 
+        @Test func `refuses what a recorder would not hear of`() throws {
+            try fixture.capture("a")
+            let capture = try fixture.start("record", "--state-dir", "other", "--spool", "spool", "--timeline", "live", "data", "mnt")
+            for target in ["data/back", "mnt/back"] {
+                let refused = try fixture.run("restore", "--at", "latest", "--to", target)
+                #expect(refused.code == 64 && refused.error.contains(fixture.folder.path("mnt")), "\(refused)")
+            }
+            try capture.stop()
+        }
+
         @Test func `goes on where it was interrupted, and with nothing else`() throws {
             try fixture.capture("a", "b", "c")
             try SystemCall.makeDirectory(fixture.folder.path("out"), mode: 0o755)

@@ -45,6 +45,11 @@ enum RestorePlace {
                 throw AsofError(.usage, "\(what) \(place) lies in \(target), and would be moved away with what is there", hint: "restore into a new folder by --to")
             }
         }
+        for (backing, mountPoint) in MountTable.recorded() where FolderLayout.isWithin(target, backing) {
+            throw AsofError(
+                .usage, "\(target) lies in \(backing), which `asof record` captures at \(mountPoint): it would not hear of what is written there",
+                hint: "restore into a folder elsewhere, and copy what is wanted through \(mountPoint)")
+        }
         var above = target
         while above.count > 1 {
             if MountTable.isOurs(above) { throw AsofError(.usage, "\(target) lies in a mount of asof, \(above)", hint: "restore into a folder elsewhere") }
