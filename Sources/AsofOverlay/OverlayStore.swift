@@ -31,12 +31,15 @@ final class OverlayStore: Sendable {
     private let gone = Lock<Set<InodeNumber>>([])
 
     private let bytes = Atomic<Int64>(0)
+    private let checkpointsMade = Atomic<UInt64>(0)
     /// It is being promoted: changes are refused.
     private let frozen = Atomic<Bool>(false)
 
     /// A checkpoint is made at this length of the journal, and changes wait for it at the other.
     private static let journalLength = 64 << 20
     private static let journalLengthMax = 256 << 20
+    /// What it has behind a checkpoint, or little more.
+    private static let journalLengthLeast = 2 * ChangeJournal.fileLength
 
     init(_ folder: OverlayFolder, report: @escaping @Sendable (AsofError) -> Void) throws(AsofError) {
         self.folder = folder
@@ -85,10 +88,30 @@ final class OverlayStore: Sendable {
     /// Lets a change pass; waits where the journal has become too long.
     func changing<Value>(_ body: () throws(Errno) -> Value) throws(Errno) -> Value {
         if let journal, journal.byteCount > Self.journalLengthMax { try awaitRoom(journal) }
-        return try gate.pass { () throws(Errno) in
+        let made = checkpointsMade.load(ordering: .relaxed)
+        do throws(Errno) { return try passing(body) } catch {
+            // The journal takes as much of the disk as the bytes that it brought there, until a checkpoint: so the disk may not be full.
+            guard error.rawValue == ENOSPC, let journal else { throw error }
+            let isShort = journal.byteCount <= Self.journalLengthLeast
+            guard checkpointsMade.load(ordering: .relaxed) != made || !isShort && awaitCheckpoint(after: made) else { throw error }
+        }
+        return try passing(body)
+    }
+
+    private func passing<Value>(_ body: () throws(Errno) -> Value) throws(Errno) -> Value {
+        try gate.pass { () throws(Errno) in
             guard !frozen.load(ordering: .relaxed) else { throw Errno(EROFS) }
             return try body()
         }
+    }
+
+    /// False: none could be made.
+    private func awaitCheckpoint(after made: UInt64) -> Bool {
+        duty.withLock { $0.isWanted = true }
+        duty.broadcast()
+        func isMade() -> Bool { checkpointsMade.load(ordering: .relaxed) != made }
+        duty.wait { isMade() || $0.failure != nil || $0.isStopping }
+        return isMade()
     }
 
     /// Refuses all changes from now on.
@@ -249,7 +272,9 @@ final class OverlayStore: Sendable {
                     duty.isWanted = false
                     let hadFailed = duty.failure != nil
                     duty.failure = nil
-                    if case .failure(let failure) = result {
+                    switch result {
+                    case .success: checkpointsMade.wrappingAdd(1, ordering: .relaxed)
+                    case .failure(let failure):
                         duty.failure = failure
                         if !hadFailed { report(failure) }
                     }
