@@ -46,6 +46,15 @@ extension ProgramTests {
             try capture.stop()
         }
 
+        @Test func `does not give the command the repository's key`() throws {
+            let key = String(repeating: "5a", count: 32)
+            fixture.variables = ["THE_KEY=\(key)"]
+            #expect(try fixture.run("init", "--repo", fixture.folder.path("sealed"), "--key-env", "THE_KEY", "-q").code == 0)
+            #expect(try fixture.run("follow", "--repo", fixture.folder.path("sealed"), "--key-env", "THE_KEY", "--once", "--no-stop", "data").code == 0)
+            let seen = try fixture.run("mount", "--repo", fixture.folder.path("sealed"), "--key-env", "THE_KEY", "--at", "latest", "-q", "--", "env")
+            #expect(seen.code == 0 && seen.output.contains("ASOF_MOUNT=") && !seen.output.contains(key), "\(seen)")
+        }
+
         @Test func `needs a folder to stand in`() throws {
             try SystemCall.makeDirectory(fixture.folder.path("gone"), mode: 0o755)
             let gone = try fixture.shell("cd gone && rmdir ../gone && asof mount --repo \(fixture.folder.path("repo")) --at latest -q -- pwd")

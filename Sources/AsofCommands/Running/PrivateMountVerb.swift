@@ -23,14 +23,16 @@ enum PrivateMountVerb {
         var served = try ServedMount(invocation, session, at: mountPoint, changes: changes)
         served.register(for: invocation.rest, session)
         MountVerb.warn(served.facts, invocation)
-        let code = Result { () throws(AsofError) in try run(invocation.rest, served, signals) }
+        let code = Result { () throws(AsofError) in try run(invocation.rest, served, signals, withoutKey: invocation.value("key-env")) }
         try served.end()
         return try code.get()
     }
 
-    private static func run(_ command: [String], _ served: ServedMount, _ signals: SignalWaiter) throws(AsofError) -> Int32 {
+    /// `key`: the variable that holds the repository's key, which is nothing for the command.
+    private static func run(_ command: [String], _ served: ServedMount, _ signals: SignalWaiter, withoutKey key: String?) throws(AsofError) -> Int32 {
         var environment = EnvironmentVariables.inherited
         environment["ASOF_MOUNT"] = served.facts.mountPoint
+        if let key { environment[key] = nil }
         let kept = try KeptCommand(
             command, KeptCommand.Surroundings(temporaryOverlay: served.overlay?.temporaryFolder, environment: environment.list))
         while true {
