@@ -92,13 +92,27 @@ struct OverlayTests {
         #expect(damaged.code == 22 && damaged.error.contains("o/table is damaged"))
     }
 
+    @Test func `an attribute that no disk has is not taken`() throws {
+        let fixture = try ProgramFixture()
+        try fixture.capture("a")
+        try mounted(fixture, "--rw")
+        let file = try SystemCall.open(fixture.folder.path("mnt/a"), O_RDONLY)
+        for name in ["nonsense", "system.mine", "user", "other.mine"] {
+            #expect(throws: Errno(EOPNOTSUPP), "\(name)") { try SystemCall.setExtendedAttribute(file.raw, Name(unchecked: Array(name.utf8)), [1]) }
+        }
+        try SystemCall.setExtendedAttribute(file.raw, Name(unchecked: Array("user.mine".utf8)), [1])
+        _ = consume file
+        #expect(try fixture.run("promote", "mnt", "--to", "out", "--finalize").code == 0)
+        #expect(eventually { (try? fixture.run("umount", "mnt").code) == 0 })
+    }
+
     /// A disk that is full refuses what has no room, keeps the rest, and goes on when there is room.
     @Test func `a full disk under an overlay is an error that passes`() throws {
         let fixture = try ProgramFixture()
         try fixture.capture("a")
         let disk = fixture.folder.path("disk")
         try SystemCall.makeDirectory(disk, mode: 0o755)
-        try #require(Glibc.mount("tmpfs", disk, "tmpfs", 0, "size=80m") == 0)
+        try #require(Glibc.mount("tmpfs", disk, "tmpfs", 0, "size=160m") == 0)
         defer { umount2(disk, Int32(MNT_DETACH)) }
         try mounted(fixture, "--rw", "--overlay", "disk/overlay")
         let mount = fixture.folder.path("mnt")
@@ -112,7 +126,8 @@ struct OverlayTests {
             }
         }
         #expect(full == Errno(ENOSPC))
-        #expect(written > 1 << 20)
+        // The journal has what a checkpoint leaves of it, and not as much as the bytes: that ended the writing at less than half of the disk.
+        #expect(written > 100 << 20, "\(written)")
         // Everything that was answered is there.
         #expect(try SystemCall.readAll(path: "\(mount)/large").count == Int(written))
         try SystemCall.unlink("\(mount)/large")
