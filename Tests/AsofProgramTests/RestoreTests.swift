@@ -124,6 +124,25 @@ extension ProgramTests {
             #expect(try !fixture.folder.names().contains { $0.contains("restoring") })
         }
 
+        @Test func `a rate is kept from the beginning, and a stop is heard while it is waited for`() throws {
+            // Stored as next to nothing. Two objects: two threads write at once.
+            let bytes = [UInt8](repeating: UInt8(ascii: "x"), count: 40_000_000)
+            try fixture.folder.write("data/first", bytes)
+            try fixture.capture()
+            try fixture.folder.write("data/second", bytes)
+            try fixture.capture(again: "third")
+            let stopped = try fixture.shell("""
+                now() { date +%s%N; }
+                began=$(now); asof restore --at latest --to out --limit 5MB -q & sleep 2
+                du -s -B 1 out.asof-restoring-*/tree | cut -f 1; asked=$(now); echo $((asked - began))
+                kill -TERM $!; wait $!; echo $? $(($(now) - asked))
+                """)
+            let lines = stopped.lines.map { $0.split(separator: " ").compactMap { UInt64($0) } }
+            try #require(lines.map(\.count) == [1, 1, 2], "\(stopped)")
+            #expect(lines[0][0] < lines[1][0] / 200 + 4_000_000, "\(lines[0][0]) bytes in \(lines[1][0]) ns")
+            #expect(lines[2][0] == 130 && lines[2][1] < 2_000_000_000, "\(stopped)")
+        }
+
         private func newest() throws -> String {
             let output = try fixture.run("restore", "--at", "latest", "--to", "elsewhere", "-n", "--json").output
             return String(output.split(separator: #""lsn":""#).last?.prefix { $0 != "\"" } ?? "")

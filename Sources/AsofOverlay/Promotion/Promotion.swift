@@ -235,7 +235,7 @@ package struct Promotion {
         while offset < range.upperBound {
             let count = Int(min(UInt64(Self.pieceLength), range.upperBound - offset))
             try progress.checkStop()
-            limit.take(count)
+            try limit.take(count) { () throws(AsofError) in try progress.checkStop() }
             try body(offset, count)
             progress.wrote(count)
             offset += UInt64(count)

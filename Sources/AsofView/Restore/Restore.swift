@@ -155,20 +155,23 @@ package final class Restore {
 
     private func share(_ share: Share, among workers: [Worker], _ damage: RestoreDamage) throws(AsofError) {
         let (progress, limit) = (progress, limit)
+        let check: @Sendable () throws(AsofError) -> Void = { () throws(AsofError) in
+            try progress.checkStop()
+            if let failure = share.failure.withLock({ $0 }) { throw failure }
+        }
         let work: @Sendable (Worker) -> Void = { worker in
             do throws(AsofError) {
-                while share.failure.withLock({ $0 == nil }) {
+                while true {
                     let index = share.next.wrappingAdd(1, ordering: .relaxed).oldValue
                     guard index < share.count else { return }
-                    try progress.checkStop()
+                    try check()
                     guard index < share.stretches.count else {
                         let start = (index - share.stretches.count) * Share.bareStep
                         try worker.hands.makeBare(share.bare[start..<min(share.bare.count, start + Share.bareStep)], of: share.batch)
                         continue
                     }
                     let stretch = share.stretches[index]
-                    limit.take(share.batch.pieces[stretch.pieces].reduce(0) { $0 + Int($1.length) })
-                    try worker.hands.restore(stretch, of: share.batch, share.left, damage)
+                    try worker.hands.restore(stretch, of: share.batch, share.left, damage) { (count) throws(AsofError) in try limit.take(count, check) }
                 }
             } catch {
                 share.failure.withLock { if $0 == nil { $0 = error } }

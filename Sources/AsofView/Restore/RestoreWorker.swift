@@ -11,6 +11,8 @@ final class RestoreWorker {
 
     /// From so many bytes of a file on, the disk is told to begin.
     private static let early = 1 << 20
+    /// What is written at a time: a rate is kept from one to the next.
+    private static let longestWrite = 1 << 20
 
     init(_ repository: Repository, _ tree: RestoredTree, _ view: View, _ shared: RestoreProgress) {
         reader = StretchReader(repository)
@@ -27,8 +29,10 @@ final class RestoreWorker {
         }
     }
 
-    /// What is damaged goes to `damage`, and the rest goes on.
-    func restore(_ stretch: Stretch, of batch: RestoreBatch, _ left: Lock<[Int32]>, _ damage: RestoreDamage) throws(AsofError) {
+    /// What is damaged goes to `damage`, and the rest goes on. `pace` returns when so many bytes may be written.
+    func restore(
+        _ stretch: Stretch, of batch: RestoreBatch, _ left: Lock<[Int32]>, _ damage: RestoreDamage, _ pace: (Int) throws(AsofError) -> Void
+    ) throws(AsofError) {
         let object = view.object(stretch.object)
         var pieces = stretch.pieces
         do throws(AsofError) { try reader.fetch(object, stretch.range) } catch {
@@ -42,7 +46,7 @@ final class RestoreWorker {
                 let piece = batch.pieces[pieces.lowerBound]
                 let same = pieces.prefix { batch.pieces[$0].frameOffset == piece.frameOffset && batch.pieces[$0].frameLength == piece.frameLength }
                 let frame = Stretch(object: stretch.object, range: piece.frameRange, pieces: same)
-                try restore(frame, of: batch, left, damage)
+                try restore(frame, of: batch, left, damage, pace)
                 pieces = same.upperBound..<pieces.upperBound
             }
             return
@@ -52,12 +56,13 @@ final class RestoreWorker {
             // A file's pieces follow each other in most frames: one open for all of them.
             let same = pieces.prefix { batch.pieces[$0].file == number }
             pieces = same.upperBound..<pieces.upperBound
-            try fill(batch.files[Int(number)], number, same, of: batch, left, damage)
+            try fill(batch.files[Int(number)], number, same, of: batch, left, damage, pace)
         }
     }
 
     private func fill(
-        _ file: RestoreBatch.File, _ number: UInt32, _ pieces: Range<Int>, of batch: RestoreBatch, _ left: Lock<[Int32]>, _ damage: RestoreDamage
+        _ file: RestoreBatch.File, _ number: UInt32, _ pieces: Range<Int>, of batch: RestoreBatch, _ left: Lock<[Int32]>, _ damage: RestoreDamage,
+        _ pace: (Int) throws(AsofError) -> Void
     ) throws(AsofError) {
         let descriptor = try tree.open(file)
         var written = 0
@@ -75,7 +80,11 @@ final class RestoreWorker {
                 damage.note(AsofError(.damaged, "\(name) is damaged: the frame at \(piece.frameOffset) holds \(frame.count) bytes, \(skip + length) are needed"), [number])
                 continue
             }
-            try tree.write(file, descriptor, at: piece.offset, UnsafeRawBufferPointer(rebasing: frame[skip..<skip + length]))
+            for start in stride(from: 0, to: length, by: Self.longestWrite) {
+                let count = min(Self.longestWrite, length - start)
+                try pace(count)
+                try tree.write(file, descriptor, at: piece.offset + UInt64(start), UnsafeRawBufferPointer(rebasing: frame[(skip + start)...].prefix(count)))
+            }
             written += length
             CrashPoint.reach("restore.piece.written")
         }
