@@ -13,7 +13,7 @@ package enum CrashPointNames {
         "promote.arrived", "promote.cleared", "promote.departed.after", "promote.departed.before", "promote.filled", "promote.finished.before", "promote.frozen.after",
         "promote.frozen.before",
         "record.change.after", "record.change.before", "record.write.after", "record.write.before",
-        "restore.batch.noted", "restore.batch.synced", "restore.batch.written", "restore.begin.saved", "restore.piece.written",
+        "restore.batch.noted", "restore.batch.synced", "restore.batch.written", "restore.begin.saved", "restore.folders.finished", "restore.piece.written",
         "restore.swap.begun", "restore.swap.dressed", "restore.swap.emptied", "restore.swap.entered", "restore.swap.filled", "restore.swap.forgotten",
         "restore.swap.kept", "restore.swap.left",
         "restore.switch.before", "restore.switch.cleared", "restore.switch.ended", "restore.switch.renamed", "restore.switch.synced",

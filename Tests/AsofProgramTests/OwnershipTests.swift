@@ -32,5 +32,35 @@ extension ProgramTests {
             #expect(refused.code == 1 && refused.error.contains("Permission denied") && refused.error.contains("check owner and permissions"), "\(refused)")
             #expect(!refused.error.contains("from a copy"), "\(refused)")
         }
+
+        // MARK: Modes that shut out their owner
+
+        /// Changes the captured directory by a script, and takes its state.
+        private func capture(_ change: String) throws {
+            let taken = try fixture.shell("\(change); chown -R 65534:65534 data; asof follow --once --no-stop data; chown -R 65534:65534 repo")
+            try #require(taken.code == 0, "\(taken)")
+        }
+
+        /// Restores as the user: killed at a crash point, and again to the end, which must be the state.
+        private func expectRestored(killedAt points: [String]) throws {
+            for point in points {
+                let done = try fixture.shell(user + """
+                    restore() { u restore --at latest --to user/out -q; }
+                    (export ASOF_CRASH_AT=\(point); restore); echo $?; restore || exit 1
+                    list() { (cd $1 && find . -printf '%p %M %T@\n' | sort); }
+                    list data > want; list user/out > have; cmp want have || exit 1
+                    rm -r user/out; ls -d user/out.* && exit 1
+                    exit 0
+                    """)
+                #expect(done.code == 0 && done.lines.first == "137", "\(point): \(done)")
+            }
+        }
+
+        @Test func `a root to which its owner may not write is restored by him`() throws {
+            for mode in ["0555", "0500"] {
+                try capture("chmod \(mode) data")
+                try expectRestored(killedAt: ["restore.folders.finished", "restore.switch.before", "restore.switch.renamed", "restore.switch.synced", "restore.switch.ended"])
+            }
+        }
     }
 }

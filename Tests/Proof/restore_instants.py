@@ -53,7 +53,7 @@ class Restores:
     """Restores of one repository, each into a folder of its own, which goes when it was looked at."""
 
     #: The crash points that these come by.
-    POINTS = ("restore.begin.", "restore.batch.", "restore.piece.", "restore.switch.")
+    POINTS = ("restore.begin.", "restore.batch.", "restore.folders.", "restore.piece.", "restore.switch.")
 
     def __init__(self, asof, workspace, jobs, chance):
         self.asof, self.workspace, self.jobs, self.chance = asof, workspace, jobs, chance
@@ -127,7 +127,7 @@ class Restores:
 class InPlace(Restores):
     """The same into directories that hold something, as the roots of volumes do."""
 
-    POINTS = ("restore.begin.", "restore.batch.", "restore.piece.", "restore.swap.")
+    POINTS = ("restore.begin.", "restore.batch.", "restore.folders.", "restore.piece.", "restore.swap.")
 
     def __init__(self, asof, workspace, jobs, chance, want):
         super().__init__(asof, workspace, jobs, chance)

@@ -71,11 +71,12 @@ package final class Restore {
         }
         if let damaged { throw refusal(damaged) }
         // Each after what is in it: making that changed its times.
-        for number in (0..<UInt32(planner.walk.folders.count)).reversed() {
+        for number in (1..<UInt32(planner.walk.folders.count)).reversed() {
             try progress.checkStop()
             try workers[0].tree.finishFolder(number)
         }
-        if let origin = options.origin { hasLeftOrigin = try origin.leave(on: root.unmanaged) }
+        hasLeftOrigin = try workers[0].tree.finishRoot(options.origin)
+        CrashPoint.reach("restore.folders.finished")
         try sync(root)
         try note { $0.isWhole = true }
     }

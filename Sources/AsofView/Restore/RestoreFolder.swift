@@ -120,7 +120,11 @@ package final class RestoreFolder: Sendable {
 
     /// The tree, opened once and for all: the kernel reports to a descriptor what could not be written since it was opened.
     func openTree() throws(AsofError) -> SharedDescriptor {
-        do throws(Errno) { return SharedDescriptor(try SystemCall.open(at: folder.unmanaged, "tree", O_RDONLY | O_DIRECTORY | O_NOFOLLOW)) } catch {
+        do throws(Errno) {
+            // An interrupted run may have given it its mode already, which may shut out its own owner.
+            try SystemCall.changeMode(at: folder.unmanaged, "tree", 0o700)
+            return SharedDescriptor(try SystemCall.open(at: folder.unmanaged, "tree", O_RDONLY | O_DIRECTORY | O_NOFOLLOW))
+        } catch {
             throw AsofError(error, "cannot open \(tree)")
         }
     }
@@ -156,6 +160,7 @@ package final class RestoreFolder: Sendable {
     /// The first part of that. Returns what the folder is called now, to be cleared away.
     package func nameTree() throws(AsofError) -> String {
         let parent = site.parent
+        try makeMovable()
         do throws(Errno) {
             CrashPoint.reach("restore.switch.before")
             if try SystemCall.statusIfPresent(at: folder.unmanaged, "tree") != nil {
@@ -163,6 +168,7 @@ package final class RestoreFolder: Sendable {
                 try SystemCall.rename(at: folder.unmanaged, "tree", to: AT_FDCWD, target)
             }
             CrashPoint.reach("restore.switch.renamed")
+            if let mode = known.rootMode { try close(mode) }
             try Durable.syncDirectory(parent)
             try SystemCall.sync(folder.unmanaged)
         } catch {
@@ -183,6 +189,22 @@ package final class RestoreFolder: Sendable {
         }
         CrashPoint.reach("restore.switch.ended")
         return ended
+    }
+
+    /// To another parent a folder goes only where its owner may write to it. A mode that forbids that waits until the tree has its name.
+    private func makeMovable() throws(AsofError) {
+        guard geteuid() != 0, let mode = (try? SystemCall.status(at: folder.unmanaged, "tree"))?.attributes.mode, mode & 0o200 == 0 else { return }
+        if known.rootMode == nil { try update { $0.rootMode = mode } }
+        do throws(Errno) { try SystemCall.changeMode(at: folder.unmanaged, "tree", mode | 0o700) } catch {
+            throw AsofError(error, "cannot rename \(tree) to \(target)")
+        }
+    }
+
+    /// Gives the tree the mode that waited, durably.
+    private func close(_ mode: UInt32) throws(Errno) {
+        let root = try SystemCall.open(target, SystemCall.O_PATH | O_DIRECTORY | O_NOFOLLOW)
+        try SystemCall.changeMode(root.raw, mode)
+        try SystemCall.syncFileSystem(folder.unmanaged)
     }
 
     /// Takes away what a restore that ended left.

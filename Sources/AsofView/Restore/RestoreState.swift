@@ -19,6 +19,8 @@ package struct RestoreState: Hashable, Sendable, Codable {
     package var incomplete: UInt64?
     /// The tree is whole: what is left is to give it its name.
     package var isWhole = false
+    /// What the tree gets when it has its name; nil: it has its mode already.
+    package var rootMode: UInt32?
     /// In place: how far the exchange of entries is; nil: not begun.
     package var swap: Swap?
 

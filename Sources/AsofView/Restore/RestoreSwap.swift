@@ -36,8 +36,9 @@ package struct RestoreSwap {
         if folder.known.swap?.stage == .leaving { try leave() }
         if folder.known.swap?.stage == .entering { try enter() }
         let kept = try keep()
-        try RestoredTree(root, FolderTable(), view, progress).finishForeignRoot()
-        _ = try origin.leave(on: root.unmanaged)
+        let tree = RestoredTree(root, FolderTable(), view, progress)
+        try tree.clearForeignRoot()
+        _ = try tree.finishRoot(origin)
         try sync()
         CrashPoint.reach("restore.swap.dressed")
         try folder.forget()

@@ -1,4 +1,5 @@
 internal import AsofCore
+internal import AsofRepository
 internal import AsofSystem
 internal import Glibc
 
@@ -145,8 +146,16 @@ final class RestoredTree {
         return try SystemCall.open(at: folder, ".", O_RDONLY | O_DIRECTORY)
     }
 
-    /// The root's attributes, of a directory that was another's root before: what that had besides goes.
-    func finishForeignRoot() throws(AsofError) {
+    /// The root's attributes, and where it comes from. Its mode last: that may keep its owner from writing. False: the file system keeps no
+    /// extended attributes.
+    func finishRoot(_ origin: DirectoryOrigin?) throws(AsofError) -> Bool {
+        let hasLeftOrigin = try origin?.leave(on: root.unmanaged) ?? true
+        try finishFolder(0)
+        return hasLeftOrigin
+    }
+
+    /// Of a directory that was another's root before: takes away what that had besides.
+    func clearForeignRoot() throws(AsofError) {
         let wanted = try view.extendedAttributes(of: .root)
         // Those of `security` are this host's own.
         let prefixes = isRoot ? ["user.", "trusted.", "system.posix_acl_"] : ["user."]
@@ -159,7 +168,6 @@ final class RestoredTree {
         } catch {
             throw AsofError(error, "cannot set the attributes of the directory")
         }
-        try finishFolder(0)
     }
 
     /// The times last: everything before changes them.
