@@ -75,9 +75,11 @@ struct ServedMount {
         } else {
             let head = try session.timeline.head()
             facts = Self.facts(mountPoint, head)
+            // Anybody may look, and each seal can make a segment.
+            let seals = Pace(seconds: 1)
             fileSystem = TimeFileSystem(
                 session.timeline, head: head, reader: reader, presentation: presentation, interpret: Self.meaning
-            ) { request throws(AsofError) in try Self.head(for: request, session).head }
+            ) { request throws(AsofError) in try Self.head(for: request, session, maySeal: seals.isDue).head }
         }
         mount = try FuseMount(
             fileSystem: fileSystem, mountPoint: mountPoint,
@@ -132,16 +134,19 @@ struct ServedMount {
         Facts(mountPoint: mountPoint, from: head.first?.time.description ?? "-", to: head.exactUntil.description)
     }
 
-    /// The head for a request: for `latest`, and what lies behind the archived part of the window, a capture on this host is asked to seal first.
-    static func head(for request: CutRequest, _ session: Session) throws(AsofError) -> (head: Head, note: String?) {
-        if case .latest = request { return try session.headUpToNow() }
+    /// The head for a request: for `latest`, and what lies behind the archived part of the window, a capture on this host is asked to seal first,
+    /// if it may be asked now.
+    static func head(
+        for request: CutRequest, _ session: Session, maySeal: () -> Bool = { true }
+    ) throws(AsofError) -> (head: Head, note: String?) {
+        if case .latest = request, maySeal() { return try session.headUpToNow() }
         let head = try session.timeline.head()
         let isBehind = switch request {
-        case .latest: true
+        case .latest: false
         case .instant(let instant): instant > head.capturedUntil && instant <= SystemClock.now()
         case .lsn(let lsn): lsn > head.last
         }
-        return isBehind ? try session.headUpToNow() : (head, nil)
+        return isBehind && maySeal() ? try session.headUpToNow() : (head, nil)
     }
 
     /// What a name in a directory of time means.
