@@ -92,8 +92,10 @@ package final class TimeFileSystem: ReadOnlyFileSystem, StatelessOpens, Volatile
             state.withLock { $0.head = head }
             return try timeline.resolve(request, head: head, reader: reader)
         } catch {
+            // That there was no such moment is an answer, and no failure.
+            if error.code == .outsideWindow || error.code == .inGap { throw Errno(ENOENT) }
             presentation.report(error)
-            throw Errno(error.code == .outsideWindow || error.code == .inGap ? ENOENT : EIO)
+            throw Errno(EIO)
         }
     }
 

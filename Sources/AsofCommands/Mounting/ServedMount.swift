@@ -48,13 +48,12 @@ struct ServedMount {
     init(_ invocation: Invocation, _ session: Session, at mountPoint: String, changes: OverlayRequest?) throws(AsofError) {
         let now = SystemClock.now()
         let cache = Int(clamping: try invocation.size("cache") ?? 32 << 20)
-        let reader = ObjectReader(repository: session.repository, frameCache: cache / 4 * 3, pageCache: cache / 4) { [folder = session.stateFolder] in
+        let log = MountLog(folder: session.stateFolder, mountPoint: mountPoint)
+        let reader = ObjectReader(repository: session.repository, frameCache: cache / 4 * 3, pageCache: cache / 4) {
             Console.note(brokenBase: $0)
-            MountLog.write($0, folder: folder, mountPoint: mountPoint)
+            log.write($0)
         }
-        let presentation = ViewFileSystem.Presentation(owner: try Self.owner(invocation)) { [folder = session.stateFolder] in
-            MountLog.write($0, folder: folder, mountPoint: mountPoint)
-        }
+        let presentation = ViewFileSystem.Presentation(owner: try Self.owner(invocation), report: log.write)
         let fileSystem: any AsofFileSystem
         var facts: Facts
         var opened: OverlayFileSystem?
@@ -175,14 +174,5 @@ struct ServedMount {
         throw AsofError(
             .failure, "\(path) is not empty: it holds \(Printable.quoted(entry.name.description))",
             hint: "mount on an empty folder: what is in this one would be hidden")
-    }
-}
-
-/// Where a server in the background says what went wrong.
-enum MountLog {
-    static func write(_ failure: AsofError, folder: String, mountPoint: String) {
-        let line = Printable.text("\(SystemClock.now()) \(mountPoint): \(failure.message)") + "\n"
-        guard let file = try? SystemCall.open("\(folder)/mount.log", O_WRONLY | O_APPEND | O_CREAT, mode: 0o600) else { return }
-        try? SystemCall.writeFully(file.raw, Array(line.utf8))
     }
 }
