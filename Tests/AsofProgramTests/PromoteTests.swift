@@ -56,6 +56,25 @@ struct PromoteTests {
         try unmount(fixture)
     }
 
+    /// 25 folders in each other, 5,000 bytes of path.
+    @Test func `what lies deeper than a path can be long is promoted`() throws {
+        let fixture = try ProgramFixture()
+        let name = String(repeating: "n", count: 200)
+        let down = "for i in $(seq 25); do cd \(name); done"
+        #expect(try fixture.shell("cd data; for i in $(seq 25); do mkdir \(name); cd \(name); done; echo old > leaf; echo gone > gone; echo moved > moved").code == 0)
+        try fixture.capture("a")
+        try mounted(fixture)
+        let changed = try fixture.shell("cd mnt; \(down); echo changed > leaf; rm gone; mv moved named; mkdir new; echo new > new/file; ln leaf new/link; ln -s leaf symbolic; mkfifo pipe; chmod 600 leaf")
+        #expect(changed.code == 0, "\(changed)")
+        let done = try fixture.run("promote", "mnt", "--to", "out", "--finalize")
+        #expect(done.code == 0, "\(done.error.suffix(300))")
+        let list = "\(down); ls -F . new; cat leaf named new/file new/link symbolic; stat -c '%a %h' leaf"
+        let (past, promoted) = (try fixture.shell("cd mnt; \(list)"), try fixture.shell("cd out; \(list)"))
+        #expect(past.code == 0 && promoted.output == past.output && promoted.output.contains("changed"), "\(past.output) \(promoted)")
+        try unmount(fixture)
+        #expect(try fixture.shell("rm -rf data out").code == 0)
+    }
+
     @Test func `every name that a file lost is listed`() throws {
         let fixture = try ProgramFixture()
         try linked(fixture)
@@ -217,21 +236,6 @@ struct PromoteTests {
         #expect(try fixture.crash("restore.switch.ended", "promote", "mnt", "--to", "promoted", "--finalize").code == 128 + SIGKILL)
         #expect(try fixture.run("promote", "mnt", "--to", "other").error.contains("promoted already"))
         #expect(try fixture.run("promote", "mnt", "--finalize").code == 0)
-        try unmount(fixture)
-    }
-
-    /// A mount takes attributes of any kind; file systems on disks do not know all kinds.
-    @Test func `an attribute that was removed may be of a kind that the target does not know`() throws {
-        let fixture = try ProgramFixture()
-        try fixture.capture("a")
-        try mounted(fixture)
-        let name = try #require(Name("unheard.of"))
-        let file = try SystemCall.open(fixture.folder.path("mnt/a"), O_RDONLY)
-        try SystemCall.setExtendedAttribute(file.raw, name, [1])
-        try SystemCall.removeExtendedAttribute(file.raw, name)
-        _ = consume file
-        let done = try fixture.run("promote", "mnt", "--to", "promoted", "--finalize")
-        #expect(done.code == 0, "\(done.error)")
         try unmount(fixture)
     }
 

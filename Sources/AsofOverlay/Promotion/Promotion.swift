@@ -68,7 +68,7 @@ package struct Promotion {
             try sync(root)
             try make(note: Self.filled)
         }
-        try making("remove", limbo) { () throws(Errno) in try Self.removeTree(limbo) }
+        try making("remove", limbo) { () throws(Errno) in try TreeRemoval(at: AT_FDCWD).remove(limbo) }
         CrashPoint.reach("promote.cleared")
         // Each after what is in it: making that changed its times.
         for place in places.reversed() {
@@ -85,7 +85,20 @@ package struct Promotion {
 
     private func at(_ path: [UInt8]) -> [UInt8] { path.isEmpty ? Array(tree.utf8) : Array(tree.utf8) + [0x2F] + path }
     private func limbo(_ inode: InodeNumber) -> [UInt8] { Array("\(folder)/limbo/\(inode)".utf8) }
-    private func isThere(_ path: [UInt8]) -> Bool { (try? SystemCall.status(path, following: false)) != nil }
+    private func isThere(_ path: [UInt8]) -> Bool {
+        let found = try? LongPath.reach(path) { (folder, path) throws(Errno) in try SystemCall.statusIfPresent(at: folder, path) != nil }
+        return found ?? false
+    }
+
+    private func open(_ path: [UInt8], _ flags: Int32, mode: UInt32 = 0) throws(Errno) -> SharedDescriptor {
+        try LongPath.reach(path) { (folder, path) throws(Errno) in SharedDescriptor(try SystemCall.open(at: folder, path, flags | O_NOFOLLOW, mode: mode)) }
+    }
+
+    private func rename(_ from: [UInt8], to: [UInt8]) throws(Errno) {
+        try LongPath.reach(from) { (source, from) throws(Errno) in
+            try LongPath.reach(to) { (target, to) throws(Errno) in try SystemCall.rename(at: source, from, to: target, to) }
+        }
+    }
 
     private func depart(_ departure: OverlayContents.Departure) throws(AsofError) {
         try progress.checkStop()
@@ -94,8 +107,8 @@ package struct Promotion {
             // Gone from there in an earlier attempt.
             guard isThere(from) else { return }
             // Another name of what is there by another name already: rename(2) would do nothing.
-            if isThere(to) { return try SystemCall.unlink(from) }
-            try SystemCall.rename(at: AT_FDCWD, from, to: AT_FDCWD, to)
+            if isThere(to) { return try LongPath.reach(from) { (folder, from) throws(Errno) in try SystemCall.unlink(at: folder, from) } }
+            try rename(from, to: to)
         }
     }
 
@@ -110,7 +123,7 @@ package struct Promotion {
             try making("make", path) { () throws(Errno) in
                 // Made by an earlier attempt.
                 if isThere(path) { return }
-                if isThere(limbo) { return try SystemCall.rename(at: AT_FDCWD, limbo, to: AT_FDCWD, path) }
+                if isThere(limbo) { return try rename(limbo, to: path) }
                 if first[place.inode] != nil { return links.append(place) }
                 guard let node = contents.state.nodes[place.inode], !node.isInView else { throw Errno(ENOENT) }
                 try make(node, path)
@@ -120,37 +133,25 @@ package struct Promotion {
         for place in links {
             guard let other = first[place.inode] else { continue }
             try progress.checkStop()
-            try making("make", at(place.path)) { () throws(Errno) in try SystemCall.link(at: AT_FDCWD, at(other), to: AT_FDCWD, at(place.path)) }
+            try making("make", at(place.path)) { () throws(Errno) in
+                try LongPath.reach(at(other)) { (source, other) throws(Errno) in
+                    try LongPath.reach(at(place.path)) { (target, path) throws(Errno) in try SystemCall.link(at: source, other, to: target, path) }
+                }
+            }
         }
     }
 
     private func make(_ node: OverlayNode, _ path: [UInt8]) throws(Errno) {
-        switch node.attributes.kind {
-        case .directory: try SystemCall.makeDirectory(path, mode: 0o700)
-        case .symbolicLink: try SystemCall.symbolicLink(target: node.target ?? [], at: AT_FDCWD, path)
-        case .regular, nil: _ = try SystemCall.open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
-        case .fifo, .socket, .characterDevice, .blockDevice:
-            try SystemCall.makeNode(at: AT_FDCWD, path, mode: node.attributes.mode & 0o170000 | 0o600, device: node.attributes.device)
+        let mode = node.attributes.mode
+        try LongPath.reach(path) { (folder, path) throws(Errno) in
+            switch node.attributes.kind {
+            case .directory: try SystemCall.makeDirectory(at: folder, path, mode: 0o700)
+            case .symbolicLink: try SystemCall.symbolicLink(target: node.target ?? [], at: folder, path)
+            case .regular, nil: _ = try SystemCall.open(at: folder, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: 0o600)
+            case .fifo, .socket, .characterDevice, .blockDevice:
+                try SystemCall.makeNode(at: folder, path, mode: mode & 0o170000 | 0o600, device: node.attributes.device)
+            }
         }
-    }
-
-    private static func removeTree(_ path: String) throws(Errno) {
-        let reader = try DirectoryReader(path)
-        while let entry = try reader.next() {
-            let below = Array(path.utf8) + [0x2F] + entry.name.bytes
-            if try SystemCall.status(below, following: false).attributes.isDirectory { try removeTree(bytes: below) } else { try SystemCall.unlink(below) }
-        }
-        try SystemCall.removeDirectory(path)
-    }
-
-    private static func removeTree(bytes path: [UInt8]) throws(Errno) {
-        let folder = SharedDescriptor(try SystemCall.open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW))
-        let reader = DirectoryReader(folder)
-        while let entry = try reader.next() {
-            let below = path + [0x2F] + entry.name.bytes
-            if try SystemCall.status(below, following: false).attributes.isDirectory { try removeTree(bytes: below) } else { try SystemCall.unlink(below) }
-        }
-        try SystemCall.removeDirectory(path)
     }
 
     // MARK: Contents
@@ -176,8 +177,8 @@ package struct Promotion {
         let sizeBelow = node.isInView ? try view.attributes(of: node.inode)?.size ?? 0 : 0
         if node.attributes.isRegular, !node.covered.isEmpty || !node.erased.isEmpty || node.attributes.size != sizeBelow {
             let file = try making("write", path) { () throws(Errno) in
-                if !isRoot { try SystemCall.changeMode(at: AT_FDCWD, path, 0o600) }
-                return SharedDescriptor(try SystemCall.open(path, O_WRONLY | O_NOFOLLOW))
+                if !isRoot { try LongPath.reach(path) { (folder, path) throws(Errno) in try SystemCall.changeMode(at: folder, path, 0o600) } }
+                return try open(path, O_WRONLY)
             }
             for range in node.erased.ranges { try erase(range, of: file, path) }
             for range in node.covered.ranges { try copy(range, of: node.inode, to: file, path) }
@@ -248,7 +249,7 @@ package struct Promotion {
     private func dress(_ node: OverlayNode, _ path: [UInt8]) throws(AsofError) {
         let attributes = node.attributes
         let what = "set the attributes of"
-        let opened = try making(what, path) { () throws(Errno) in SharedDescriptor(try SystemCall.open(path, SystemCall.O_PATH | O_NOFOLLOW)) }
+        let opened = try making(what, path) { () throws(Errno) in try open(path, SystemCall.O_PATH) }
         if isRoot {
             try making(what, path) { () throws(Errno) in
                 try opened.withRaw { raw throws(Errno) in try SystemCall.changeOwner(raw, owner: attributes.owner, group: attributes.group) }
@@ -311,6 +312,8 @@ package struct Promotion {
     }
 
     private func making<Value>(_ what: String, _ path: [UInt8], _ body: () throws(Errno) -> Value) throws(AsofError) -> Value {
-        try making(what, String(decoding: path, as: UTF8.self), body)
+        // Some are longer than anybody reads.
+        let text = path.count <= 500 ? String(decoding: path, as: UTF8.self) : "\(String(decoding: path.prefix(250), as: UTF8.self))…\(String(decoding: path.suffix(200), as: UTF8.self))"
+        return try making(what, text, body)
     }
 }
