@@ -19,6 +19,11 @@ public enum Program {
         StandardDescriptors.fill()
         var environment: [String: String] = [:]
         for name in CommandTree.environmentNames { if let value = getenv(name) { environment[name] = String(cString: value) } }
+        if let word = ProcessArguments.unreadable {
+            let failure = AsofError(.usage, "\(Printable.quoted(word)) is not text in UTF-8, and would be taken for another name", hint: "go to that folder, or give its name through a symbolic link")
+            Console.error(failure, asJSON: arguments.contains("--json"))
+            return AsofError.Code.usage.rawValue
+        }
         let invocation: Invocation
         do throws(UsageError) {
             invocation = try Parser.parse(CommandTree.root, arguments, environment: environment)
