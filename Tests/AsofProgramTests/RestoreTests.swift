@@ -93,6 +93,22 @@ extension ProgramTests {
             #expect(try fixture.folder.read("full/new/a") == [UInt8(ascii: "a")])
         }
 
+        @Test func `takes a file system without a size for what it is`() throws {
+            try fixture.capture("a")
+            try SystemCall.makeDirectory(fixture.folder.path("memory"), mode: 0o755)
+            try #require(Glibc.mount("ramfs", fixture.folder.path("memory"), "ramfs", 0, nil) == 0)
+            defer { umount2(fixture.folder.path("memory"), Int32(MNT_DETACH)) }
+            #expect(try restore(to: "memory/out").code == 0)
+            #expect(try fixture.folder.read("memory/out/a") == Array("a".utf8))
+        }
+
+        @Test func `does not make another name of one that is no text`() throws {
+            try fixture.capture("a")
+            let odd = try fixture.shell("asof restore --repo repo --at latest --to \"$(printf 'odd\\377')\"")
+            #expect(odd.code == 64 && odd.error.contains("is not text in UTF-8"), "\(odd)")
+            #expect(try !fixture.folder.names().contains { $0.hasPrefix("odd") })
+        }
+
         @Test func `refuses what a recorder would not hear of`() throws {
             try fixture.capture("a")
             let capture = try fixture.start("record", "--state-dir", "other", "--spool", "spool", "--timeline", "live", "data", "mnt")

@@ -95,11 +95,12 @@ enum RestorePlace {
     static func requireSpace(_ needed: UInt64, at site: RestoreSite) throws(AsofError) -> FileSystemStatus {
         let status = try space(at: site)
         let free = geteuid() == 0 ? status.freeBlocks.multipliedReportingOverflow(by: status.fragmentSize).partialValue : status.availableBytes
-        if needed > free {
+        // A file system without a size, such as a ramfs, says that it has no blocks at all.
+        if status.blocks > 0, needed > free {
             throw AsofError(
                 .failure, "\(HumanFormat.bytes(needed)) are needed and \(HumanFormat.bytes(free)) are free at \(site.target): \(HumanFormat.bytes(needed - free)) too few",
                 hint: site.isInPlace
-                    ? "the old state and the new one are there together until the end: free space, or restore to another file system by --to" : "free space there, or restore to another file system")
+                    ? "the old state and the new one are there together until the end: free space, or restore to another file system by --to" : "free space there, or name a folder on another file system: --to")
         }
         return status
     }
