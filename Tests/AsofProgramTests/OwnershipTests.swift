@@ -56,6 +56,16 @@ extension ProgramTests {
             }
         }
 
+        @Test func `folders that shut out their owner are finished by him, however often he is interrupted`() throws {
+            try #require(fixture.shell("mkdir -p data/zero/sub/c data/read/sub data/kept; touch data/zero/sub/c/file data/read/file data/kept/file").code == 0)
+            for name in ["data/kept", "data/kept/file"] {
+                let file = try SystemCall.open(fixture.folder.path(name), O_RDONLY)
+                try SystemCall.setExtendedAttribute(file.raw, "user.kept", [1])
+            }
+            try capture("chmod 0 data/zero data/zero/sub/c; chmod 600 data/read; chmod 100 data/read/sub; chmod 500 data/kept; chmod 400 data/kept/file")
+            try expectRestored(killedAt: ["restore.batch.noted", "restore.folders.finished", "restore.switch.before"])
+        }
+
         @Test func `a root to which its owner may not write is restored by him`() throws {
             for mode in ["0555", "0500"] {
                 try capture("chmod \(mode) data")

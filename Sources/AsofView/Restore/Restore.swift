@@ -70,6 +70,7 @@ package final class Restore {
             CrashPoint.reach("restore.batch.noted")
         }
         if let damaged { throw refusal(damaged) }
+        if isAgain { for number in 1..<UInt32(planner.walk.folders.count) { try workers[0].tree.reopenFolder(number) } }
         // Each after what is in it: making that changed its times.
         for number in (1..<UInt32(planner.walk.folders.count)).reversed() {
             try progress.checkStop()

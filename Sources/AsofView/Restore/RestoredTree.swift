@@ -55,6 +55,12 @@ final class RestoredTree {
         }
     }
 
+    /// Opens a folder to its owner again, whom its mode may shut out: an interrupted run may have given it that already. What it lies in is open.
+    func reopenFolder(_ number: UInt32) throws(AsofError) {
+        guard let place = folders[number].place else { return }
+        try at(place) { (folder) throws(Errno) in try SystemCall.changeMode(at: folder, place.name, 0o700) }
+    }
+
     /// Takes away what an interrupted restore may have left under the name.
     func clear(_ place: RestoredPlace) throws(AsofError) {
         try at(place) { (folder) throws(Errno) in
@@ -129,21 +135,12 @@ final class RestoredTree {
         do throws(Errno) {
             let handle = try handle(number)
             // A handle for searching alone takes no attributes.
-            folder = try Self.openAll(handle.unmanaged)
+            folder = try SystemCall.open(at: handle.unmanaged, ".", O_RDONLY | O_DIRECTORY)
             withExtendedLifetime(handle) {}
         } catch {
             throw AsofError(error, "cannot restore the folder \(folders.path(ofFolder: number))")
         }
         try dress(folder.raw, inode, attributes) { self.folders.path(ofFolder: number) }
-    }
-
-    /// Also where an interrupted run has given the folder its mode already, which may shut out its own owner.
-    private static func openAll(_ folder: Int32) throws(Errno) -> OwnedDescriptor {
-        do throws(Errno) { return try SystemCall.open(at: folder, ".", O_RDONLY | O_DIRECTORY) } catch {
-            guard error.rawValue == EACCES else { throw error }
-        }
-        try SystemCall.changeMode(at: folder, ".", 0o700)
-        return try SystemCall.open(at: folder, ".", O_RDONLY | O_DIRECTORY)
     }
 
     /// The root's attributes, and where it comes from. Its mode last: that may keep its owner from writing. False: the file system keeps no
