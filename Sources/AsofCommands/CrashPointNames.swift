@@ -15,7 +15,7 @@ package enum CrashPointNames {
         "record.change.after", "record.change.before", "record.write.after", "record.write.before",
         "restore.batch.noted", "restore.batch.synced", "restore.batch.written", "restore.begin.saved", "restore.folders.finished", "restore.piece.written",
         "restore.swap.begun", "restore.swap.dressed", "restore.swap.emptied", "restore.swap.entered", "restore.swap.filled", "restore.swap.forgotten",
-        "restore.swap.kept", "restore.swap.left",
+        "restore.swap.kept", "restore.swap.left", "restore.swap.moved",
         "restore.switch.before", "restore.switch.cleared", "restore.switch.ended", "restore.switch.renamed", "restore.switch.synced",
         "spool.append.after", "spool.append.before", "spool.seal.after", "spool.seal.before", "spool.seal.renamed", "spool.seal.synced",
         "store.cas.after", "store.cas.before", "store.put.before", "store.put.renamed", "store.put.written",

@@ -72,5 +72,24 @@ extension ProgramTests {
                 try expectRestored(killedAt: ["restore.folders.finished", "restore.switch.before", "restore.switch.renamed", "restore.switch.synced", "restore.switch.ended"])
             }
         }
+
+        @Test func `an exchange in place moves folders to which their owner may not write`() throws {
+            try capture("mkdir data/new data/both && touch data/new/file data/both/file && chmod 555 data/new data/both data")
+            let points = ["swap.begun", "swap.moved", "swap.moved:2", "swap.left", "swap.emptied", "swap.moved:3", "swap.moved:4", "swap.moved:5", "swap.entered", "swap.filled", "swap.kept", "swap.dressed"]
+            for point in points {
+                let done = try fixture.shell(user + """
+                    list() { (cd $1 && find . ! -path './.asof*' -printf '%p %M %T@\n' | sort); }
+                    # What is kept has times of its own at its root.
+                    dated() { list $1 | sed '1s/ [0-9.]*$//'; }
+                    rm -rf user/out user/old && mkdir -p user/out/both user/out/older && echo 1 > user/out/both/before && chmod 500 user/out/both user/out/older
+                    chmod 711 user/out && chown -R 65534:65534 user/out && cp -a user/out user/old && list data > want && dated user/old > before
+                    restore() { u restore --at latest --in-place user/out -q; }
+                    (export ASOF_CRASH_AT=restore.\(point); restore); echo $?; restore || exit 1
+                    list user/out > have; cmp want have || exit 1
+                    dated user/out/.asof-replaced-*/old > kept; cmp before kept
+                    """)
+                #expect(done.code == 0 && done.lines.first == "137", "\(point): \(done)")
+            }
+        }
     }
 }

@@ -46,7 +46,7 @@ def parsed():
 
 
 #: Crash points that a restore comes by often, and at which times it is killed there.
-REPEATED = {"restore.piece.written": (1, 1, 2, 40), "restore.swap.left": (1, 2, 3), "restore.swap.entered": (1, 2, 3)}
+REPEATED = {"restore.piece.written": (1, 1, 2, 40), "restore.swap.moved": (1, 2, 8), "restore.swap.left": (1, 2, 3), "restore.swap.entered": (1, 2, 3)}
 
 
 class Restores:

@@ -38,6 +38,15 @@ package struct RestoreState: Hashable, Sendable, Codable {
         package var stage = Stage.leaving
         /// What the hidden folder is called afterwards, while it holds the old entries.
         package var kept: String
+        /// That of the directory before, for `old`.
+        package var oldMode: UInt32?
+        /// The entry of this stage whose mode would keep it from being moved, and that mode: opened for the move, closed again after it.
+        package var opened: Opened?
+    }
+
+    package struct Opened: Hashable, Sendable, Codable {
+        package var name: [UInt8]
+        package var mode: UInt32
     }
 
     package init(repository: String, timeline: String, lsn: LSN, asked: String) {
@@ -62,6 +71,7 @@ package struct RestoreState: Hashable, Sendable, Codable {
         if let kept = found.swap?.kept, !kept.hasPrefix(HiddenName.replaced) || kept.utf8.contains(0x2F) || kept.utf8.contains(0) {
             throw AsofError(.damaged, "\(name) is damaged: where it would keep the old entries is no name for that")
         }
+        if let opened = found.swap?.opened, Name(opened.name) == nil { throw AsofError(.damaged, "\(name) is damaged: what it opened has no name") }
         self = found
     }
 }

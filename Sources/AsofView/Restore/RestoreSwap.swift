@@ -33,6 +33,7 @@ package struct RestoreSwap {
     /// Returns the folder that holds the old entries, in `old`.
     package func run() throws(AsofError) -> String {
         if folder.known.swap == nil { try begin() }
+        try close()
         if folder.known.swap?.stage == .leaving { try leave() }
         if folder.known.swap?.stage == .entering { try enter() }
         let kept = try keep()
@@ -47,15 +48,15 @@ package struct RestoreSwap {
 
     private func begin() throws(AsofError) {
         try requireUnused()
-        try doing("cannot make \(folder.path)/\(Self.old)") { () throws(Errno) in
+        let mode = try doing("cannot make \(folder.path)/\(Self.old)") { () throws(Errno) in
             do throws(Errno) { try SystemCall.makeDirectory(at: folder.folder.unmanaged, Self.old, mode: 0o700) } catch { if error.rawValue != EEXIST { throw error } }
             // What is moved away keeps whose it was.
             let (attributes, made) = (try SystemCall.status(root.unmanaged).attributes, try open(Self.old))
             try? SystemCall.changeOwner(made.unmanaged, owner: attributes.owner, group: attributes.group)
-            try SystemCall.changeMode(made.unmanaged, attributes.mode)
+            return attributes.mode
         }
         let kept = freeName()
-        try folder.update { $0.swap = RestoreState.Swap(kept: kept) }
+        try folder.update { $0.swap = RestoreState.Swap(kept: kept, oldMode: mode) }
         CrashPoint.reach("restore.swap.begun")
     }
 
@@ -80,24 +81,36 @@ package struct RestoreSwap {
     }
 
     private func leave() throws(AsofError) {
-        try close()
-        let old = try doing("cannot open \(folder.path)/\(Self.old)") { () throws(Errno) in try open(Self.old) }
+        let mode = folder.known.swap?.oldMode
+        let old = try doing("cannot open \(folder.path)/\(Self.old)") { () throws(Errno) in
+            if mode != nil { try SystemCall.changeMode(at: folder.folder.unmanaged, Self.old, 0o700) }
+            return try open(Self.old)
+        }
+        try closeOpened(in: old)
         for name in try names(in: root) where !isOurs(name) && name != Self.lostAndFound {
             try move(name, from: root, to: old, "it stood there before the exchange began, and stands there again")
             CrashPoint.reach("restore.swap.left")
         }
+        if let mode { try doing("cannot set the mode of \(folder.path)/\(Self.old)") { () throws(Errno) in try SystemCall.changeMode(old.unmanaged, mode) } }
         try sync()
         try requireUnused()
-        try folder.update { $0.swap?.stage = .entering }
+        try begin(.entering)
         CrashPoint.reach("restore.swap.emptied")
     }
 
+    private func begin(_ stage: RestoreState.Swap.Stage) throws(AsofError) {
+        try folder.update {
+            $0.swap?.stage = stage
+            $0.swap?.opened = nil
+        }
+    }
+
     private func enter() throws(AsofError) {
-        try close()
+        try closeOpened(in: root)
         let wanted = Set(try view.entries(of: .root).map(\.name))
         let keepsLost = try doing("cannot read \(folder.target)") { () throws(Errno) in try SystemCall.statusIfPresent(at: root.unmanaged, Self.lostAndFound) != nil }
         for name in try names(in: root) where !isOurs(name) && name != Self.lostAndFound && !wanted.contains(name) { throw stranger(name, "nothing of that name is restored") }
-        if let tree = try doing("cannot open \(folder.tree)", { () throws(Errno) in try openIfPresent("tree") }) {
+        if let tree = try doing("cannot open \(folder.tree)", { () throws(Errno) in try openTree() }) {
             for name in try names(in: tree) where !(keepsLost && name == Self.lostAndFound) {
                 try move(name, from: tree, to: root, "it was put there after the old entries had gone")
                 CrashPoint.reach("restore.swap.entered")
@@ -110,7 +123,7 @@ package struct RestoreSwap {
                 hint: "put it back there from where it was moved")
         }
         try sync()
-        try folder.update { $0.swap?.stage = .dressing }
+        try begin(.dressing)
         CrashPoint.reach("restore.swap.filled")
     }
 
@@ -145,7 +158,29 @@ package struct RestoreSwap {
         let isThere = try doing("cannot look at \(name)") { () throws(Errno) in try SystemCall.statusIfPresent(at: to.unmanaged, name) != nil }
         // Not by a flag of the rename: some file systems do not know it, and nobody else works here.
         guard !isThere else { throw stranger(name, why) }
+        try makeMovable(name, in: from)
         try doing("cannot move \(name) in \(folder.target)") { () throws(Errno) in try SystemCall.rename(at: from.unmanaged, name, to: to.unmanaged, name) }
+        CrashPoint.reach("restore.swap.moved")
+        if folder.known.swap?.opened?.name == name.bytes { try closeOpened(in: to) }
+    }
+
+    /// To another parent a folder goes only where its owner may write to it. `state` keeps a mode that forbids that until the move is made.
+    private func makeMovable(_ name: Name, in directory: SharedDescriptor) throws(AsofError) {
+        guard geteuid() != 0 else { return }
+        let attributes = try doing("cannot look at \(name)") { () throws(Errno) in try SystemCall.status(at: directory.unmanaged, name).attributes }
+        guard attributes.isDirectory, attributes.owner == geteuid(), attributes.mode & 0o200 == 0 else { return }
+        try folder.update { $0.swap?.opened = RestoreState.Opened(name: name.bytes, mode: attributes.mode) }
+        try doing("cannot open \(name) in \(folder.target)") { () throws(Errno) in try SystemCall.changeMode(at: directory.unmanaged, name, attributes.mode | 0o200) }
+    }
+
+    /// Gives the entry that was opened last its mode again, where it has arrived.
+    private func closeOpened(in directory: SharedDescriptor) throws(AsofError) {
+        guard let opened = folder.known.swap?.opened else { return }
+        let name = Name(unchecked: opened.name)
+        try doing("cannot set the mode of \(name) in \(folder.target)") { () throws(Errno) in
+            guard try SystemCall.statusIfPresent(at: directory.unmanaged, name)?.attributes.isDirectory == true else { return }
+            try SystemCall.changeMode(at: directory.unmanaged, name, opened.mode)
+        }
     }
 
     private func stranger(_ name: Name, _ why: String) -> AsofError {
@@ -158,11 +193,11 @@ package struct RestoreSwap {
         SharedDescriptor(try SystemCall.open(at: folder.folder.unmanaged, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW))
     }
 
-    private func openIfPresent(_ name: String) throws(Errno) -> SharedDescriptor? {
-        do throws(Errno) { return try open(name) } catch {
-            if error.rawValue == ENOENT { return nil }
-            throw error
-        }
+    /// Nil: it is gone. Its mode might keep its entries from leaving it; the directory gets that from the view.
+    private func openTree() throws(Errno) -> SharedDescriptor? {
+        guard try SystemCall.statusIfPresent(at: folder.folder.unmanaged, "tree") != nil else { return nil }
+        try SystemCall.changeMode(at: folder.folder.unmanaged, "tree", 0o700)
+        return try open("tree")
     }
 
     private func sync() throws(AsofError) {
