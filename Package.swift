@@ -49,7 +49,7 @@ let package = Package(
         .testTarget(name: "AsofCaptureTests", dependencies: ["AsofCapture", "AsofCommands", "AsofCore", "AsofFileSystem", "AsofFormat", "AsofFrame", "AsofRepository", "AsofStore", "AsofSystem", "AsofTestSupport", "AsofView", "AsofWeaviate"]),
         .testTarget(name: "AsofOverlayTests", dependencies: ["AsofCapture", "AsofCore", "AsofFileSystem", "AsofFrame", "AsofOverlay", "AsofRepository", "AsofStore", "AsofSystem", "AsofTestSupport", "AsofView"]),
         .testTarget(name: "AsofFormatTests", dependencies: ["AsofCore", "AsofFormat", "AsofFrame", "AsofTestSupport"]),
-        .testTarget(name: "AsofRepositoryTests", dependencies: ["AsofCore", "AsofFormat", "AsofFrame", "AsofRepository", "AsofStore", "AsofTestSupport", "AsofView"]),
+        .testTarget(name: "AsofRepositoryTests", dependencies: ["AsofCore", "AsofFileSystem", "AsofFormat", "AsofFrame", "AsofRepository", "AsofStore", "AsofTestSupport", "AsofView"]),
         .testTarget(name: "AsofFuseTests", dependencies: ["AsofCore", "AsofFileSystem", "AsofFuse", "AsofSystem", "AsofTestSupport", "CLinux"]),
 
         .testTarget(name: "AsofProgramTests", dependencies: ["asof", "AsofCommands", "AsofCore", "AsofFormat", "AsofFrame", "AsofRepository", "AsofStore", "AsofSystem", "AsofTestSupport", "AsofView"]),

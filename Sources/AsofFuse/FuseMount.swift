@@ -149,6 +149,18 @@ package final class FuseMount: @unchecked Sendable {
         }
     }
 
+    /// Asks the kernel to forget names in the root, and all below them that nobody uses, on a thread of its own: the kernel waits for look-ups in
+    /// the root, which the workers answer.
+    package func letGo(of names: [Name]) {
+        _ = try? NamedThread("asof-let-go", stackSize: 256 << 10) { [self] in
+            for name in names where isMounted {
+                name.bytes.withUnsafeBytes { bytes in
+                    _ = fuse_lowlevel_notify_inval_entry(session, 1, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
+                }
+            }
+        }
+    }
+
     /// Ends the session after what clients changed in mapped memory has been written: for a mount that nobody may use any more. Clients
     /// that still do find it gone (ENOTCONN).
     package func end() {

@@ -10,8 +10,9 @@ internal import Glibc
 ///     2026-11-23T10:30:00Z/   lsn-120/        the directory as of then
 ///     latest -> lsn-4711      10m-ago -> …    symbolic links, resolved at each look-up
 ///
-/// Slot 0 of the node numbers is this directory and its links; each cut that was looked up has a slot of its own from 1 on. Slots stay
-/// for the life of the mount; only the views used last are kept in memory.
+/// Slot 0 of the node numbers is this directory and its links; each cut that was looked up has a slot of its own from 1 on, for as long as the
+/// kernel holds references to any node in it. The kernel keeps what it was told for ever, so that it is asked to let go of the oldest names
+/// before the slots run out. Only the views used last are kept in memory.
 package final class TimeFileSystem: ReadOnlyFileSystem, StatelessOpens, VolatileNames {
     /// What a name in this directory means.
     package enum Meaning: Sendable {
@@ -23,11 +24,11 @@ package final class TimeFileSystem: ReadOnlyFileSystem, StatelessOpens, Volatile
 
     private struct State {
         var head: Head
-        var slots: [Cut] = []
-        var slotOf: [LSN: Int] = [:]
-        /// Names of links, by their place behind the root's number.
-        var links: [Name] = []
+        var slots: NumberTable<Cut>
+        /// Names of links: their node numbers begin behind the root's.
+        var links = NumberTable<Name>(limit: TimeFileSystem.linksKept)
         var views: [(slot: Int, fileSystem: ViewFileSystem)] = []
+        var letGo: (@Sendable ([Name]) -> Void)?
     }
 
     private static let viewsKept = 16
@@ -40,10 +41,12 @@ package final class TimeFileSystem: ReadOnlyFileSystem, StatelessOpens, Volatile
     private let refresh: @Sendable (CutRequest) throws(AsofError) -> Head
     private let state: Lock<State>
     private let mounted: Instant
+    /// How often the kernel is asked to let go: those in use are asked for in vain.
+    private let asking = Pace(seconds: 1)
 
-    /// `interpret` reads a name; `refresh` gives a head that is new enough for a request.
+    /// `interpret` reads a name; `refresh` gives a head that is new enough for a request. `slots`: how many moments the kernel can know at once.
     package init(
-        _ timeline: Timeline, head: Head, reader: ObjectReader, presentation: ViewFileSystem.Presentation,
+        _ timeline: Timeline, head: Head, reader: ObjectReader, presentation: ViewFileSystem.Presentation, slots: Int = 65_534,
         interpret: @escaping @Sendable (String) -> Meaning?, refresh: @escaping @Sendable (CutRequest) throws(AsofError) -> Head
     ) {
         self.timeline = timeline
@@ -52,8 +55,11 @@ package final class TimeFileSystem: ReadOnlyFileSystem, StatelessOpens, Volatile
         self.interpret = interpret
         self.refresh = refresh
         mounted = SystemClock.now()
-        state = Lock(State(head: head))
+        state = Lock(State(head: head, slots: NumberTable(limit: slots)))
     }
+
+    /// `letGo` asks the kernel to forget names in this directory. It must return at once.
+    package func whenCrowded(_ letGo: @escaping @Sendable ([Name]) -> Void) { state.withLock { $0.letGo = letGo } }
 
     package func isVolatile(_ node: NodeID) -> Bool { node < 1 << ViewFileSystem.slotShift }
 
@@ -72,16 +78,13 @@ package final class TimeFileSystem: ReadOnlyFileSystem, StatelessOpens, Volatile
     }
 
     private func linkName(_ node: NodeID) -> Name? {
-        state.withLock { state in node >= 2 && node - 2 < UInt64(state.links.count) ? state.links[Int(node - 2)] : nil }
+        state.withLock { $0.links.key(Int(clamping: node) - 1) }
     }
 
+    /// With one more reference.
     private func node(ofLink name: Name) throws(Errno) -> NodeID {
-        try state.withLock { state throws(Errno) in
-            if let index = state.links.firstIndex(of: name) { return NodeID(index + 2) }
-            guard state.links.count < Self.linksKept else { throw Errno(ENOSPC) }
-            state.links.append(name)
-            return NodeID(state.links.count + 1)
-        }
+        guard let number = state.withLock({ $0.links.refer(to: name, by: name) }) else { throw Errno(ENOSPC) }
+        return NodeID(number + 1)
     }
 
     private func cut(_ request: CutRequest) throws(Errno) -> Cut {
@@ -99,17 +102,19 @@ package final class TimeFileSystem: ReadOnlyFileSystem, StatelessOpens, Volatile
         }
     }
 
-    private func slot(of cut: Cut) throws(Errno) -> Int {
-        try state.withLock { state throws(Errno) in
-            if let known = state.slotOf[cut.lsn] { return known }
-            guard state.slots.count < 65_534 else { throw Errno(ENOSPC) }
-            state.slots.append(cut)
-            state.slotOf[cut.lsn] = state.slots.count
-            return state.slots.count
+    /// With one more reference.
+    private func slot(of cut: Cut, _ name: Name) throws(Errno) -> Int {
+        let (slot, letGo, oldest) = state.withLock { state -> (Int?, (@Sendable ([Name]) -> Void)?, [Name]) in
+            let slot = state.slots.refer(to: cut, by: name)
+            guard state.slots.isCrowded, let letGo = state.letGo, asking.isDue() else { return (slot, nil, []) }
+            return (slot, letGo, state.slots.oldestNames())
         }
+        letGo?(oldest)
+        guard let slot else { throw Errno(ENOSPC) }
+        return slot
     }
 
-    /// The file system that a node number beyond slot 0 belongs to.
+    /// The file system that a node number beyond slot 0 belongs to. Whoever calls has a reference to its slot.
     private func fileSystem(_ slot: Int) throws(Errno) -> ViewFileSystem {
         let (found, cut, head) = state.withLock { state -> (ViewFileSystem?, Cut?, Head) in
             if let index = state.views.firstIndex(where: { $0.slot == slot }) {
@@ -117,7 +122,7 @@ package final class TimeFileSystem: ReadOnlyFileSystem, StatelessOpens, Volatile
                 state.views.append(view)
                 return (view.fileSystem, nil, state.head)
             }
-            return (nil, slot >= 1 && slot <= state.slots.count ? state.slots[slot - 1] : nil, state.head)
+            return (nil, state.slots.key(slot), state.head)
         }
         if let found { return found }
         guard let cut else { throw Errno(ESTALE) }
@@ -166,19 +171,35 @@ package final class TimeFileSystem: ReadOnlyFileSystem, StatelessOpens, Volatile
 
     package func lookup(_ name: Name, in parent: NodeID, _ request: Request) throws(Errno) -> Node {
         let slot = slot(of: parent)
-        if slot > 0 { return try fileSystem(slot).lookup(name, in: parent, request) }
+        if slot > 0 {
+            let found = try fileSystem(slot).lookup(name, in: parent, request)
+            state.withLock { $0.slots.refer(to: slot) }
+            return found
+        }
         guard parent == 1, let meaning = interpret(name.description) else { throw Errno(ENOENT) }
         switch meaning {
         case .link:
             _ = try target(name)
             return try attributes(try node(ofLink: name))
         case .folder(let request):
-            let slot = try self.slot(of: try cut(request))
-            return try fileSystem(slot).attributes(of: rootID(slot), handle: nil)
+            let root = rootID(try self.slot(of: try cut(request), name))
+            do throws(Errno) { return try attributes(of: root, handle: nil) } catch {
+                forget(root, count: 1)
+                throw error
+            }
         }
     }
 
-    package func forget(_ node: NodeID, count: UInt64) {}
+    package func forget(_ node: NodeID, count: UInt64) {
+        let slot = slot(of: node)
+        state.withLock { state in
+            if slot == 0 {
+                _ = state.links.forget(Int(clamping: node) - 1, count: count)
+            } else if state.slots.forget(slot, count: count) {
+                state.views.removeAll { $0.slot == slot }
+            }
+        }
+    }
 
     package func attributes(of node: NodeID, handle: FileHandle?) throws(Errno) -> Node {
         let slot = slot(of: node)

@@ -126,5 +126,20 @@ extension MountTests {
                 #expect(memory.base.count(of: .list) >= 5)
             }
         }
+
+        @Test
+        func `the kernel lets go of names when it is asked to`() async throws {
+            let memory = StatelessMemory(try Self.filled().readOnlyFace)
+            let mounted = try Mounted(memory)
+            try await onThread(mounted) {
+                let names = try TreeSnapshot.names(in: mounted.path)
+                try Self.readEverything(mounted.path)
+                let (forgotten, looked) = (memory.base.count(of: .forget), memory.base.count(of: .lookup))
+                try Self.readEverything(mounted.path)
+                #expect(memory.base.count(of: .lookup) == looked)
+                mounted.mount.letGo(of: names.compactMap { Name($0) })
+                #expect(eventually { memory.base.count(of: .forget) >= forgotten + names.count })
+            }
+        }
     }
 }

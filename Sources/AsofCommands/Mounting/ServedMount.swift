@@ -85,6 +85,7 @@ struct ServedMount {
             options: MountOptions(
                 allowOther: invocation.toggle("allow-other") ?? (geteuid() == 0), fileSystemName: session.repository.store.description,
                 isReadOnly: opened == nil, threads: 2, readsAhead: true))
+        (fileSystem as? TimeFileSystem)?.whenCrowded { [weak mount] names in mount?.letGo(of: names) }
         try mount.start()
         overlay = opened
         registration = MountRegistry.Registration()
