@@ -14,7 +14,7 @@ enum UnmountCommand {
         ],
         positionals: [Positional("MOUNTPOINT", .directory, help: "The folder that was given to mount or record.")],
         options: [
-            .flag("lazy", help: "Take the mount out of sight now; it ends when the last program lets go of it.")
+            .flag("lazy", help: "Take the mount out of sight now, and wait no longer than two seconds; its process ends when the last program lets go of it.")
         ],
         examples: [
             Example("asof umount /mnt/past", "Unmount."),

@@ -57,7 +57,12 @@ struct MountRegistry {
         return result
     }
 
-    /// The mount at a path that was given, which everybody sees.
+    /// The mount at a path without links, which everybody sees. One that was taken out of sight there may still be served.
+    func newest(at path: String) -> Entry? {
+        entries().filter { $0.mountPoint == path && $0.alone == nil }.max { $0.started < $1.started }
+    }
+
+    /// The same for a path that was given.
     func mount(at given: String) throws(AsofError) -> Entry {
         let listed = "`asof status` lists the mounts of this host"
         let path: String
@@ -65,7 +70,7 @@ struct MountRegistry {
             if error.rawValue == ENOTCONN { throw Self.isDead(Session.absolute(given)) }
             throw error.rawValue == ENOENT ? AsofError(error, given, hint: listed) : AsofError(error, given)
         }
-        guard let entry = entries().first(where: { $0.mountPoint == path && $0.alone == nil }) else {
+        guard let entry = newest(at: path) else {
             if MountTable.isOurs(path), !answers(path) { throw Self.isDead(path) }
             throw AsofError(.failure, "no asof mount of this host is at \(path)", hint: listed)
         }

@@ -9,10 +9,9 @@ enum UnmountVerb {
 
     static func run(_ invocation: Invocation) throws(AsofError) {
         let given = Session.absolute(try invocation.argument("MOUNTPOINT"))
-        // A mount whose server died cannot be resolved any more: its path is taken as it was given.
-        let path = (try? SystemCall.realPath(given)) ?? given
+        let path = Self.path(given)
         let registry = MountRegistry(stateFolder: Session.stateFolder(invocation))
-        let entry = registry.entries().first { $0.mountPoint == path && $0.alone == nil }
+        let entry = registry.newest(at: path)
         guard MountTable.isOurs(path) else { throw AsofError(.failure, "nothing of asof is mounted at \(path)", hint: "`asof status` lists what is") }
         if invocation.flag("dry-run") { return try DryRun.say("unmount \(path)", with: ["mountPoint": path], invocation) }
         let isLazy = invocation.flag("lazy") || isDead(path)
@@ -36,11 +35,24 @@ enum UnmountVerb {
     ) throws(AsofError) {
         let wait = Progress({ "waiting for the server of \(path) to end" }, isQuiet: invocation.flag("quiet"))
         defer { wait.end() }
-        let deadline = SystemClock.monotonicNanoseconds() + 90_000_000_000
+        // Who takes it out of sight only waits for a server that nobody keeps.
+        let deadline = SystemClock.monotonicNanoseconds() + (isLazy ? 2_000_000_000 : 90_000_000_000)
         while registry.isAlive(entry), SystemClock.monotonicNanoseconds() < deadline { SystemClock.sleep(.milliseconds(5)) }
-        guard !registry.isAlive(entry) || isLazy else {
+        guard registry.isAlive(entry) else { return }
+        guard isLazy else {
             throw AsofError(.incomplete, "\(path) is unmounted, but its server (process \(entry.process)) has not ended", hint: "`asof status` says what it waits for")
         }
+        if !invocation.flag("quiet") { Console.note("process \(entry.process) ends when nobody uses what was mounted at \(path) any more") }
+    }
+
+    /// The mount's path without links. Only what leads there is resolved where it can be: its server may hang, or be dead.
+    private static func path(_ given: String) -> String {
+        let parts = given.split(separator: "/")
+        if let name = parts.last, let folder = try? SystemCall.realPath("/" + parts.dropLast().joined(separator: "/")) {
+            let path = folder == "/" ? "/\(name)" : "\(folder)/\(name)"
+            if MountTable.isOurs(path) { return path }
+        }
+        return (try? SystemCall.realPath(given)) ?? given
     }
 
     private static func isDead(_ path: String) -> Bool {

@@ -1,0 +1,43 @@
+import AsofSystem
+import AsofTestSupport
+import Glibc
+import Testing
+
+extension ProgramTests {
+    @Suite(.enabled(if: ProgramFixture.canFollow))
+    struct Unmount {
+        let fixture: ProgramFixture
+        init() throws {
+            fixture = try ProgramFixture()
+            try fixture.capture("a")
+        }
+
+        private func server() throws -> Int32 {
+            let status = try fixture.run("status", "--json").output
+            return try #require(Int32(status.split(separator: "\"process\":").last?.prefix { $0.isNumber } ?? ""))
+        }
+
+        @Test func `--lazy does not wait for whoever uses the mount, nor for a server that hangs`() throws {
+            #expect(try fixture.run("mount", "-q", "--at", "latest", "mnt").code == 0)
+            let first = try server()
+            do {
+                let user = try SystemCall.open(fixture.folder.path("mnt/a"), O_RDONLY)
+                let taken = try fixture.run("umount", "--lazy", "mnt")
+                #expect(taken.code == 0 && taken.error.contains("process \(first)"), "\(taken)")
+                #expect(try SystemCall.readAll(path: "/proc/self/fd/\(user.raw)") == Array("a".utf8))
+                // Another at the same place is not taken for the one that goes on.
+                #expect(try fixture.run("mount", "-q", "--at", "latest", "mnt").code == 0)
+                #expect(try fixture.run("umount", "mnt").code == 0)
+            }
+            #expect(eventually { kill(first, 0) != 0 })
+
+            // Of a directory of time the kernel keeps nothing: each look asks the server.
+            #expect(try fixture.run("mount", "-q", "mnt").code == 0)
+            let second = try server()
+            #expect(kill(second, SIGSTOP) == 0)
+            defer { kill(second, SIGCONT) }
+            let taken = try fixture.run("umount", "--lazy", "mnt")
+            #expect(taken.code == 0 && taken.error.contains("process \(second)"), "\(taken)")
+        }
+    }
+}
