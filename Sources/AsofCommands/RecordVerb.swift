@@ -52,11 +52,12 @@ enum RecordVerb {
         defer { if !hasStopped { _ = recorder.stop() } }
         try CaptureSpool.remember(spool, session)
         try recorder.begin()
-        let mount = try FuseMount(
-            fileSystem: recorder.fileSystem, mountPoint: mountPoint,
-            options: MountOptions(
-                allowOther: invocation.toggle("allow-other") ?? (geteuid() == 0), fileSystemName: backing, subtype: "asof-record",
-                threads: invocation.count("threads") ?? 2))
+        let options = MountOptions(
+            allowOther: invocation.toggle("allow-other") ?? (geteuid() == 0), fileSystemName: backing, subtype: "asof-record",
+            threads: invocation.count("threads") ?? 2)
+        let mount = try StackedMount.excluding(at: mountPoint) { () throws(AsofError) in
+            try FuseMount(fileSystem: recorder.fileSystem, mountPoint: mountPoint, options: options)
+        }
         try mount.start()
         // Whatever ends this early, nobody must be left with a mount that nothing answers.
         var isServed = false

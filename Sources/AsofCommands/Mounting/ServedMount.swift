@@ -40,7 +40,9 @@ struct ServedMount {
         let session = try Session(invocation)
         let changes = try OverlayRequest(invocation)
         try changes?.requireApart(from: mountPoint)
-        try self.init(invocation, session, at: mountPoint, changes: changes)
+        self = try StackedMount.excluding(at: mountPoint) { () throws(AsofError) in
+            try ServedMount(invocation, session, at: mountPoint, changes: changes)
+        }
         registration = MountRegistry(stateFolder: session.stateFolder).register(mountPoint, overlay: overlay?.place)
     }
 
