@@ -60,5 +60,13 @@ extension ProgramTests {
             #expect(try fixture.folder.read("state/mount.log.1") == full)
             #expect(try fixture.run("umount", "mnt").code == 0)
         }
+
+        @Test func `a number in a name is digits`() throws {
+            #expect(try fixture.run("mount", "-q", "mnt").code == 0)
+            let newest = try fixture.newest()
+            _ = try SystemCall.status(fixture.folder.path("mnt/lsn-\(newest)"))
+            #expect(throws: Errno(ENOENT)) { try SystemCall.status(fixture.folder.path("mnt/lsn-+\(newest)")) }
+            #expect(try fixture.run("umount", "mnt").code == 0)
+        }
     }
 }

@@ -153,7 +153,8 @@ struct ServedMount {
 
     /// What a name in a directory of time means.
     @Sendable private static func meaning(_ name: String) -> TimeFileSystem.Meaning? {
-        if name.hasPrefix("lsn-"), let number = UInt64(name.dropFirst(4)) { return .folder(.lsn(LSN(number))) }
+        // UInt64 alone takes a sign as well.
+        if name.hasPrefix("lsn-"), name.utf8.dropFirst(4).allSatisfy({ (0x30...0x39).contains($0) }), let number = UInt64(name.dropFirst(4)) { return .folder(.lsn(LSN(number))) }
         guard !name.hasPrefix("."), !name.hasPrefix("lsn:"), let when = try? When.parse(name) else { return nil }
         switch when {
         case .instant(let instant): return .folder(.instant(instant))
