@@ -104,6 +104,11 @@ extension ProgramTests {
             #expect(try present() == "present")
         }
 
+        @Test func `says that nobody can list what differs where one command alone sees it`() throws {
+            let seen = try mount("--rw", "data", then: "\(ProgramFixture.program) diff data")
+            #expect(seen.code == 1 && seen.error.contains("seen by one command alone, sh -c") && seen.error.contains("--overlay"), "\(seen)")
+        }
+
         @Test func `ends though the command leaves processes behind, which find the mount gone`() throws {
             let script = "cd data; (exec 3<a; sleep 1; cat a || echo gone > \(fixture.folder.path("left"))) 2> /dev/null & sleep 0.1"
             let start = ContinuousClock.now

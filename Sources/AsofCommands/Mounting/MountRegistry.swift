@@ -72,6 +72,11 @@ struct MountRegistry {
         }
         guard let entry = newest(at: path) else {
             if MountTable.isOurs(path), !answers(path) { throw Self.isDead(path) }
+            if let alone = entries().first(where: { $0.mountPoint == path })?.alone {
+                throw AsofError(
+                    .failure, "the mount at \(path) is seen by one command alone, \(alone.command): other commands of asof cannot ask it",
+                    hint: "with --overlay its changes are kept: mount them without a command")
+            }
             throw AsofError(.failure, "no asof mount of this host is at \(path)", hint: listed)
         }
         return entry
