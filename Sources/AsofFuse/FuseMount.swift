@@ -153,7 +153,7 @@ package final class FuseMount: @unchecked Sendable {
     /// the root, which the workers answer.
     package func letGo(of names: [Name]) {
         _ = try? NamedThread("asof-let-go", stackSize: 256 << 10) { [self] in
-            for name in names where isMounted {
+            for name in names {
                 name.bytes.withUnsafeBytes { bytes in
                     _ = fuse_lowlevel_notify_inval_entry(session, 1, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
                 }
