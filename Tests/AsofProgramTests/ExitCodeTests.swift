@@ -38,6 +38,14 @@ extension ProgramTests {
             try capture.stop()
         }
 
+        @Test func `11: nothing is mounted over a directory that is captured`() throws {
+            #expect(try fixture.run("init", "-q").code == 0)
+            let capture = try fixture.start("follow", "--no-stop", "data")
+            let refused = try fixture.run("mount", "--at", "latest", "data")
+            #expect(refused.code == 11 && refused.error.contains("is being captured"), "\(refused)")
+            try capture.stop()
+        }
+
         @Test func `1: a folder that is not there, with what to do`() throws {
             try fixture.capture("a")
             for refused in [try fixture.run("mount", "--at", "latest", "nowhere"), try fixture.run("follow", "--once", "nowhere"), try fixture.run("record", "nowhere", "mnt")] {

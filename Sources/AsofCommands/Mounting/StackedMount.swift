@@ -14,10 +14,21 @@ enum StackedMount {
     static func excluding<Value>(at mountPoint: String, _ mount: () throws(AsofError) -> Value) throws(AsofError) -> Value {
         // The folder below: all who come at the same time have it in common. Where it cannot be opened, mounting says why.
         guard let folder = try? SystemCall.open(mountPoint, O_RDONLY | O_DIRECTORY) else { return try mount() }
-        try? SystemCall.lock(folder.raw)
+        try lock(folder, mountPoint)
         try refuse(mountPoint)
         let mounted = try mount()
         withExtendedLifetime(folder) {}
         return mounted
+    }
+
+    /// A mount takes a moment. A capture holds the lock of what it captures for its life: that is not waited for.
+    private static func lock(_ folder: borrowing OwnedDescriptor, _ mountPoint: String) throws(AsofError) {
+        for _ in 0..<100 {
+            // Where a file system knows no locks there is none.
+            guard let isOurs = try? SystemCall.tryLock(folder.raw), !isOurs else { return }
+            try refuse(mountPoint)
+            SystemClock.sleep(.milliseconds(50))
+        }
+        throw AsofError(.locked, "\(mountPoint) is being captured, or another asof is mounting something there", hint: "`asof status` says what there is; mount elsewhere")
     }
 }
