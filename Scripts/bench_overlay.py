@@ -132,6 +132,8 @@ def promote(bench):
     asof.run("follow", "--once", "--no-stop", source, timeout=600)
     mountpoint = space.folder("mount")
     asof.run("mount", "--at", "latest", "--rw", mountpoint, "-q")
+    # What was written before this is no part of it.
+    subprocess.run(["sync"], check=True)
     reader(mountpoint, 5)
     alone, beside = [reader(mountpoint, 5)], []
     for number in range(bench.given.runs):
