@@ -7,7 +7,7 @@ extension OverlayFileSystem {
     /// One change of names: with all names locked and then `nodes`. `plan` says what will be; it is journaled, then done. `ownName`: one that the
     /// view does not have.
     private func change<Value>(
-        _ verb: Verb, _ nodes: [OverlayNode], ownName: OverlayTree.Place? = nil, _ plan: (inout OverlayTree.State) throws(Errno) -> (value: Value, operations: [Operation], born: OverlayNode?)
+        _ verb: Verb, _ nodes: [OverlayNode], ownName: OverlayTree.Place? = nil, _ plan: (inout OverlayTree.State) throws(Errno) -> (value: Value, operations: [Operation], born: (node: OverlayNode, place: OverlayTree.Place)?)
     ) throws(Errno) -> Value {
         try store.changing { () throws(Errno) in
             try tree.state.withLock { state throws(Errno) in
@@ -15,7 +15,11 @@ extension OverlayFileSystem {
                     let planned = try plan(&state)
                     guard !planned.operations.isEmpty else { return planned.value }
                     try store.commit(verb, planned.operations)
-                    if let born = planned.born { state.nodes[born.inode] = born }
+                    if let born = planned.born {
+                        state.nodes[born.node.inode] = born.node
+                        // Held before anybody else can remove it.
+                        state.held[born.node.inode] = (1, born.place)
+                    }
                     for operation in planned.operations {
                         if case .entry(let parent, let name, let target) = operation {
                             state.set(name, in: parent, target)
@@ -80,9 +84,7 @@ extension OverlayFileSystem {
                 .attributes(directory.inode, Self.touched(directory, now, subdirectories: isDirectory ? 1 : 0), isBorn: false),
             ]
             if let target { operations.append(.symbolicLink(node.inode, target: target)) }
-            // Held before anybody else can remove it.
-            state.held[node.inode] = (1, OverlayTree.Place(parent: directory.inode, name: name))
-            return (node, operations, node)
+            return (node, operations, (node, OverlayTree.Place(parent: directory.inode, name: name)))
         }
         return try reply(made.inode, made.lock.withLock { _ in made.attributes })
     }

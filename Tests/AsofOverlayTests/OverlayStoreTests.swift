@@ -215,6 +215,33 @@ struct OverlayStoreTests {
         try overlay.stop()
     }
 
+    @Test(.enabled(if: Mounted.isPossible, "root alone can make a small disk"))
+    func `what had no room to be made is not held`() throws {
+        let fixture = try OverlayFixture()
+        let disk = fixture.folder.path("disk")
+        try SystemCall.makeDirectory(disk, mode: 0o755)
+        try #require(Glibc.mount("tmpfs", disk, "tmpfs", 0, "size=48m") == 0)
+        defer { umount2(disk, Int32(MNT_DETACH)) }
+        let overlay = try fixture.overlay("disk/overlay")
+        let filling = try SystemCall.open("\(disk)/filling", O_WRONLY | O_CREAT, mode: 0o600)
+        var (filled, made, failed) = (0 as UInt64, 0, 0)
+        let piece = [UInt8](repeating: 1, count: 1 << 16)
+        while let count = try? piece.withUnsafeBytes({ try SystemCall.writeSome(filling.raw, at: filled, $0) }), count > 0 { filled += UInt64(count) }
+        for number in 0..<20_000 where failed < 3 {
+            do {
+                _ = try overlay.makeSymbolicLink(try #require(Name("link-\(number)")), in: 1, target: [UInt8](repeating: 0x61, count: 4000), request)
+                made += 1
+            } catch let error as Errno {
+                #expect(error == Errno(ENOSPC))
+                failed += 1
+            }
+        }
+        #expect(failed == 3 && made > 0)
+        #expect(overlay.tree.state.withLock { $0.held.count } == made)
+        try SystemCall.truncate(filling.raw, to: 0)
+        try overlay.stop()
+    }
+
     @Test(arguments: [true, false])
     func `what was cut off takes no space any more`(_ isTemporary: Bool) throws {
         let fixture = try OverlayFixture()
