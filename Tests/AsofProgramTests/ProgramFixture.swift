@@ -62,10 +62,10 @@ final class ProgramFixture {
         try run(Self.program, ["asof"] + arguments, environment, in: directory)
     }
 
-    /// Runs a script of `sh` in the test's folder, for which the program is `asof`.
+    /// Runs a script of `sh` in the test's folder, for which the program is `asof`. Tests of modes in this process set its umask, which children inherit.
     func shell(_ script: String) throws -> Outcome {
         let folder = Self.program.split(separator: "/").dropLast().map { "/" + $0 }.joined()
-        return try run("/bin/sh", ["sh", "-c", script], environment(self.folder.path("repo")).dropFirst() + ["PATH=\(folder):/usr/bin:/bin:/usr/sbin:/sbin"])
+        return try run("/bin/sh", ["sh", "-c", "umask 022\n" + script], environment(self.folder.path("repo")).dropFirst() + ["PATH=\(folder):/usr/bin:/bin:/usr/sbin:/sbin"])
     }
 
     private func run(_ executable: String, _ words: [String], _ environment: [String], in directory: String = ".") throws -> Outcome {
