@@ -36,6 +36,11 @@ extension SystemCall {
         }
     }
 
+    /// `faccessat(2)`: whether this process may write to it, for all that owner and mode say.
+    package static func isWritable(at directory: Int32, _ name: some PathBytes) -> Bool {
+        (try? checked(name) { faccessat(directory, $0, W_OK, AT_EACCESS) }) != nil
+    }
+
     /// `fstatvfs(3)` and `fstatfs(2)`.
     package static func fileSystemStatus(_ descriptor: Int32) throws(Errno) -> FileSystemStatus {
         var status = statvfs()

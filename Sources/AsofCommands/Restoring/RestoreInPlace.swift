@@ -29,6 +29,27 @@ enum RestoreInPlace {
         if let mount = mounts.first {
             throw AsofError(.failure, "something is mounted at \(mount), in \(directory): that cannot be moved away", hint: "unmount it first")
         }
+        try requireMovable(directory)
+    }
+
+    /// Throws where this user could begin the exchange, and not finish it: the directory is closed to others meanwhile, which its owner alone may do,
+    /// and a folder is moved by who may write to it.
+    private static func requireMovable(_ directory: String) throws(AsofError) {
+        guard geteuid() != 0 else { return }
+        var foreign: String?
+        do throws(Errno) {
+            let root = SharedDescriptor(try SystemCall.open(directory, O_RDONLY | O_DIRECTORY))
+            if try SystemCall.status(root.unmanaged).attributes.owner != geteuid() { foreign = directory }
+            let reader = DirectoryReader(root)
+            while foreign == nil, let entry = try reader.next() {
+                let attributes = try SystemCall.status(at: root.unmanaged, entry.name).attributes
+                guard attributes.isDirectory, attributes.owner != geteuid(), !HiddenName.isLeftOut(entry.name), entry.name != RestoreSwap.lostAndFound else { continue }
+                if !SystemCall.isWritable(at: root.unmanaged, entry.name) { foreign = "\(directory)/\(entry.name)" }
+            }
+        } catch {
+            throw AsofError(error, "cannot look through \(directory)")
+        }
+        if let foreign { throw AsofError(.failure, "\(foreign) belongs to another user: it cannot be moved away, or closed to others", hint: "restore as root, or into a new folder by --to") }
     }
 
     /// Who uses the directory, for people; nil: nobody that we can see.
