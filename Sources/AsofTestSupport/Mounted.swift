@@ -67,9 +67,9 @@ package final class Mounted: Sendable {
 }
 
 /// Runs a body that blocks on a thread of its own, so that neither the pool nor a lock of the test run waits for the mount. At the
-/// deadline the mount is cut, which ends every call that hangs in it, and the test fails.
+/// deadline the mount is cut, which ends every call that hangs in it, and the test fails. It tells a hang from a slow machine, and is no bound of speed.
 package func onThread<R: Sendable>(
-    _ mounted: Mounted, within seconds: Int = 60, _ body: @escaping @Sendable () throws -> R
+    _ mounted: Mounted, within seconds: Int = 300, _ body: @escaping @Sendable () throws -> R
 ) async throws -> R {
     let outcome = Monitor<Result<R, any Error>?>(nil)
     let mount = mounted.mount
