@@ -40,6 +40,17 @@ extension ProgramTests {
             #expect(taken.code == 0 && taken.error.contains("process \(second)"), "\(taken)")
         }
 
+        @Test func `a mount in the foreground says for whom it goes on after a signal`() throws {
+            let server = try fixture.start(["mount", "--at", "latest", "--foreground", "mnt"], until: "as of")
+            do {
+                let user = try SystemCall.open(fixture.folder.path("mnt/a"), O_RDONLY)
+                try server.child.kill(SIGINT)
+                #expect(eventually { (try? server.error().contains("still have open there")) ?? false })
+                #expect(try SystemCall.readAll(path: "/proc/self/fd/\(user.raw)") == Array("a".utf8))
+            }
+            #expect(try server.child.wait(timeout: .seconds(30)) == .exited(0))
+        }
+
         @Test func `of two mounts at one place at once one stands, and the other is refused`() throws {
             let fixture = try ProgramFixture()
             try fixture.folder.write("key", Array(String(repeating: "0a", count: 32).utf8))

@@ -100,16 +100,18 @@ struct ServedMount {
         registration = MountRegistry(stateFolder: session.stateFolder).register(facts.mountPoint, overlay: overlay?.place, alone: alone)
     }
 
-    /// Serves until the mount goes away or a signal asks for its end.
+    /// Serves until the mount goes away or a signal asks for its end: then it is gone from its place, and whoever has files open there may go on.
     func serve(_ signals: SignalWaiter) throws(AsofError) -> Int32 {
         let isEnding = Flag()
         let mount = mount
+        let mountPoint = facts.mountPoint
         let watcher = try? NamedThread("asof-signals") {
             while !isEnding.isSet {
-                if (try? signals.wait(timeout: .milliseconds(200))) != nil {
-                    try? mount.unmount(lazy: true)
-                    return
-                }
+                guard (try? signals.wait(timeout: .milliseconds(200))) != nil else { continue }
+                try? mount.unmount(lazy: true)
+                for _ in 0..<10 where !isEnding.isSet { SystemClock.sleep(.milliseconds(50)) }
+                if !isEnding.isSet { Console.note("\(mountPoint) is unmounted; what programs still have open there is served until they close it") }
+                return
             }
         }
         let ended = Result { () throws(AsofError) in try mount.wait() }
