@@ -28,8 +28,9 @@ package struct ServerEnvironment: Sendable {
         if let modules = inherited["ENABLE_MODULES"], !kept.contains("ENABLE_MODULES") { setModules(modules) }
         var settings = [
             "PERSISTENCE_DATA_PATH": dataPath, "CLUSTER_HOSTNAME": nodeName, "CLUSTER_ADVERTISE_ADDR": "127.0.0.1",
-            "RAFT_BOOTSTRAP_EXPECT": "1", "DISABLE_TELEMETRY": "true",
+            "CLUSTER_BIND_ADDR": "127.0.0.1", "RAFT_BOOTSTRAP_EXPECT": "1", "DISABLE_TELEMETRY": "true",
         ]
+        for service in Self.servicesWaitedFor { settings["\(service)_WAIT_FOR_STARTUP"] = "false" }
         // A variable of production's that names others; by itself a node joins itself.
         if inherited["RAFT_JOIN"] != nil, inherited["RAFT_JOIN"] != nodeName { removed.append("RAFT_JOIN") }
         settings["RAFT_JOIN"] = nodeName
@@ -67,10 +68,14 @@ package struct ServerEnvironment: Sendable {
         "CLUSTER_JOIN", "CLUSTER_ADVERTISE_PORT", "GOOGLE_APPLICATION_CREDENTIALS", "RUNTIME_OVERRIDES_PATH", "RUNTIME_OVERRIDES_ENABLED",
         // Of a node that belonged to a cluster of several: they make one that has no peers wait for them.
         "RAFT_JOIN_TIMEOUT", "REPLICATION_MINIMUM_FACTOR",
+        // A node named there answers every question with an error.
+        "MAINTENANCE_NODES",
     ]
-    private static let prefixes = ["BACKUP_", "OFFLOAD_", "AWS_", "AZURE_", "GCP_", "USAGE_", "EXPORT_", "SENTRY_"]
+    private static let prefixes = ["BACKUP_", "OFFLOAD_", "AWS_", "AZURE_", "GCP_", "USAGE_", "EXPORT_", "SENTRY_", "OTEL_", "EXPERIMENTAL_OTEL_"]
     /// Keys of services that make vectors and answers. (The server's own, AUTHENTICATION_APIKEY_ALLOWED_KEYS, ends otherwise.)
-    private static let suffixes = ["_APIKEY", "_API_KEY", "_ORGANIZATION"]
+    private static let suffixes = ["_APIKEY", "_API_KEY", "_TOKEN", "_ORGANIZATION"]
+    /// Services of modules, by the first word of their variables, for which a start waits and fails in the end, unless it is told not to.
+    private static let servicesWaitedFor = ["CLIP", "GPT4ALL", "MODEL2VEC", "NER", "QNA", "RERANKER", "SUM", "TRANSFORMERS"]
 }
 
 extension String {

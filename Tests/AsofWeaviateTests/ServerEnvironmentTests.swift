@@ -11,6 +11,7 @@ struct ServerEnvironmentTests {
         ("CLUSTER_JOIN", true), ("CLUSTER_ADVERTISE_PORT", true), ("BACKUP_FILESYSTEM_PATH", true), ("OFFLOAD_S3_BUCKET", true),
         ("AWS_SECRET_ACCESS_KEY", true), ("AZURE_APIKEY", true), ("GOOGLE_APPLICATION_CREDENTIALS", true), ("COHERE_APIKEY", true),
         ("SOME_API_KEY", true), ("USAGE_S3_BUCKET", true), ("SENTRY_DSN", true),
+        ("EXPERIMENTAL_OTEL_EXPORTER_OTLP_ENDPOINT", true), ("DATABRICKS_TOKEN", true), ("MAINTENANCE_NODES", true),
         // The server's own.
         ("AUTHENTICATION_APIKEY_ENABLED", false), ("AUTHENTICATION_APIKEY_ALLOWED_KEYS", false), ("AUTOSCHEMA_ENABLED", false), ("PATH", false),
         ("CLUSTER_BASIC_AUTH_USERNAME", false), ("QUERY_DEFAULTS_LIMIT", false),
@@ -31,6 +32,13 @@ struct ServerEnvironmentTests {
         #expect(environment("RAFT_JOIN=node1,node2").removed == ["RAFT_JOIN"])
         #expect(environment("RAFT_JOIN=node1").removed == [])
         #expect(environment("RAFT_JOIN=a,b", keeping: ["RAFT_JOIN"]).variables["RAFT_JOIN"] == "a,b")
+    }
+
+    @Test func `talks to other nodes at the loopback alone, and waits for no service of a module`() {
+        let variables = environment("CLUSTER_BIND_ADDR=10.0.0.7", "TRANSFORMERS_WAIT_FOR_STARTUP=true").variables
+        #expect(variables["CLUSTER_BIND_ADDR"] == "127.0.0.1")
+        #expect(variables["TRANSFORMERS_WAIT_FOR_STARTUP"] == "false" && variables["CLIP_WAIT_FOR_STARTUP"] == "false")
+        #expect(environment("CLIP_WAIT_FOR_STARTUP=true", keeping: ["CLIP_WAIT_FOR_STARTUP"]).variables["CLIP_WAIT_FOR_STARTUP"] == "true")
     }
 
     @Test func `uses ports of its own where the network is shared`() {

@@ -16,9 +16,9 @@ enum StartCommand {
             """,
             """
             `PERSISTENCE_DATA_PATH` and `ASOF_MOUNT` say where the past is mounted; `CLUSTER_HOSTNAME`, `CLUSTER_ADVERTISE_ADDR`, \
-            `RAFT_BOOTSTRAP_EXPECT` and `RAFT_JOIN` make it a cluster of one, and `DISABLE_TELEMETRY` is set. What could lead to production is taken \
-            away and named: `CLUSTER_JOIN`, `BACKUP_*`, `OFFLOAD_*`, `AWS_*`, `AZURE_*`, `GOOGLE_APPLICATION_CREDENTIALS`, `*_APIKEY` and the like, \
-            and the modules backup-*, offload-* and usage-* of `ENABLE_MODULES`.
+            `CLUSTER_BIND_ADDR`, `RAFT_BOOTSTRAP_EXPECT` and `RAFT_JOIN` make it a cluster of one, `DISABLE_TELEMETRY` is set, and `*_WAIT_FOR_STARTUP` \
+            of modules' services is false. What could lead to production is taken away and named: `CLUSTER_JOIN`, `BACKUP_*`, `OFFLOAD_*`, `AWS_*`, \
+            `AZURE_*`, `GOOGLE_APPLICATION_CREDENTIALS`, `*_APIKEY`, `*_TOKEN` and the like, and the modules backup-*, offload-* and usage-* of `ENABLE_MODULES`.
             """,
             """
             Once the server is ready a line on standard output says where it answers and how long it took; what CMD prints goes to standard error. \
