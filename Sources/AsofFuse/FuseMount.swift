@@ -3,6 +3,7 @@ package import AsofFileSystem
 internal import AsofSystem
 internal import CFuse3
 internal import Glibc
+internal import Synchronization
 
 /// A mounted file system, from the call of mount(2) to the end of the session.
 ///
@@ -23,6 +24,7 @@ package final class FuseMount: @unchecked Sendable {
     /// "major:minor" of the mount; nil where /proc did not say.
     private let device: String?
     private let state = Lock(State())
+    private let isLettingGo = Atomic<Bool>(false)
 
     private struct State {
         var workers: [NamedThread] = []
@@ -150,15 +152,19 @@ package final class FuseMount: @unchecked Sendable {
     }
 
     /// Asks the kernel to forget names in the root, and all below them that nobody uses, on a thread of its own: the kernel waits for look-ups in
-    /// the root, which the workers answer.
+    /// the root, which the workers answer. Whoever stands in one of them stays there, but its path is no more; what is mounted below is taken away.
+    /// Does nothing while it is at work.
     package func letGo(of names: [Name]) {
-        _ = try? NamedThread("asof-let-go", stackSize: 256 << 10) { [self] in
+        guard !isLettingGo.exchange(true, ordering: .relaxed) else { return }
+        let thread = try? NamedThread("asof-let-go", stackSize: 256 << 10) { [self] in
+            defer { isLettingGo.store(false, ordering: .relaxed) }
             for name in names {
                 name.bytes.withUnsafeBytes { bytes in
                     _ = fuse_lowlevel_notify_inval_entry(session, 1, bytes.baseAddress?.assumingMemoryBound(to: CChar.self), bytes.count)
                 }
             }
         }
+        if thread == nil { isLettingGo.store(false, ordering: .relaxed) }
     }
 
     /// Ends the session after what clients changed in mapped memory has been written: for a mount that nobody may use any more. Clients

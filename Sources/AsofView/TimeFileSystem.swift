@@ -26,28 +26,28 @@ package final class TimeFileSystem: ReadOnlyFileSystem, StatelessOpens, Volatile
         var head: Head
         var slots: NumberTable<Cut>
         /// Names of links: their node numbers begin behind the root's.
-        var links = NumberTable<Name>(limit: TimeFileSystem.linksKept)
+        var links: NumberTable<Name>
         var views: [(slot: Int, fileSystem: ViewFileSystem)] = []
         var letGo: (@Sendable ([Name]) -> Void)?
     }
 
     private static let viewsKept = 16
-    private static let linksKept = 4096
 
     private let timeline: Timeline
     private let reader: ObjectReader
     private let presentation: ViewFileSystem.Presentation
     private let interpret: @Sendable (String) -> Meaning?
-    private let refresh: @Sendable (CutRequest) throws(AsofError) -> Head
+    private let refresh: @Sendable (CutRequest) throws(AsofError) -> Head?
     private let state: Lock<State>
     private let mounted: Instant
-    /// How often the kernel is asked to let go: those in use are asked for in vain.
-    private let asking = Pace(seconds: 1)
+    /// How often the kernel is asked to let go of moments, and of links.
+    private let asking = (moments: Pace(seconds: 1), links: Pace(seconds: 1))
 
-    /// `interpret` reads a name; `refresh` gives a head that is new enough for a request. `slots`: how many moments the kernel can know at once.
+    /// `interpret` reads a name; `refresh` gives a head that is new enough for a request, nil where it is too early to ask for one again. `slots`:
+    /// how many moments the kernel can know at once; `links`: how many links.
     package init(
-        _ timeline: Timeline, head: Head, reader: ObjectReader, presentation: ViewFileSystem.Presentation, slots: Int = 65_534,
-        interpret: @escaping @Sendable (String) -> Meaning?, refresh: @escaping @Sendable (CutRequest) throws(AsofError) -> Head
+        _ timeline: Timeline, head: Head, reader: ObjectReader, presentation: ViewFileSystem.Presentation, slots: Int = 65_534, links: Int = 65_534,
+        interpret: @escaping @Sendable (String) -> Meaning?, refresh: @escaping @Sendable (CutRequest) throws(AsofError) -> Head?
     ) {
         self.timeline = timeline
         self.reader = reader
@@ -55,7 +55,7 @@ package final class TimeFileSystem: ReadOnlyFileSystem, StatelessOpens, Volatile
         self.interpret = interpret
         self.refresh = refresh
         mounted = SystemClock.now()
-        state = Lock(State(head: head, slots: NumberTable(limit: slots)))
+        state = Lock(State(head: head, slots: NumberTable(limit: slots), links: NumberTable(limit: links)))
     }
 
     /// `letGo` asks the kernel to forget names in this directory. It must return at once.
@@ -83,35 +83,41 @@ package final class TimeFileSystem: ReadOnlyFileSystem, StatelessOpens, Volatile
 
     /// With one more reference.
     private func node(ofLink name: Name) throws(Errno) -> NodeID {
-        guard let number = state.withLock({ $0.links.refer(to: name, by: name) }) else { throw Errno(ENOSPC) }
-        return NodeID(number + 1)
+        NodeID(try number(of: name, name, in: \.links, asking.links) + 1)
+    }
+
+    /// With one more reference.
+    private func number<Key>(of key: Key, _ name: Name, in table: WritableKeyPath<State, NumberTable<Key>>, _ asking: Pace) throws(Errno) -> Int {
+        let (number, letGo, oldest) = state.withLock { state -> (Int?, (@Sendable ([Name]) -> Void)?, [Name]) in
+            let number = state[keyPath: table].refer(to: key, by: name)
+            guard state[keyPath: table].isCrowded, let letGo = state.letGo, asking.isDue() else { return (number, nil, []) }
+            return (number, letGo, state[keyPath: table].oldestNames())
+        }
+        letGo?(oldest)
+        guard let number else { throw Errno(ENOSPC) }
+        return number
     }
 
     private func cut(_ request: CutRequest) throws(Errno) -> Cut {
-        do throws(AsofError) {
-            let known = state.withLock { $0.head }
-            if case .latest = request {} else if let cut = try? timeline.resolve(request, head: known, reader: reader) { return cut }
-            let head = try refresh(request)
-            state.withLock { $0.head = head }
-            return try timeline.resolve(request, head: head, reader: reader)
-        } catch {
+        let found: Cut?
+        do throws(AsofError) { found = try resolve(request) } catch {
             // That there was no such moment is an answer, and no failure.
             if error.code == .outsideWindow || error.code == .inGap { throw Errno(ENOENT) }
             presentation.report(error)
             throw Errno(EIO)
         }
+        // It may be there: to say that it is not would be untrue.
+        guard let found else { throw Errno(EAGAIN) }
+        return found
     }
 
-    /// With one more reference.
-    private func slot(of cut: Cut, _ name: Name) throws(Errno) -> Int {
-        let (slot, letGo, oldest) = state.withLock { state -> (Int?, (@Sendable ([Name]) -> Void)?, [Name]) in
-            let slot = state.slots.refer(to: cut, by: name)
-            guard state.slots.isCrowded, let letGo = state.letGo, asking.isDue() else { return (slot, nil, []) }
-            return (slot, letGo, state.slots.oldestNames())
-        }
-        letGo?(oldest)
-        guard let slot else { throw Errno(ENOSPC) }
-        return slot
+    /// Nil: not known yet.
+    private func resolve(_ request: CutRequest) throws(AsofError) -> Cut? {
+        let known = state.withLock { $0.head }
+        if case .latest = request {} else if let cut = try? timeline.resolve(request, head: known, reader: reader) { return cut }
+        guard let head = try refresh(request) else { return nil }
+        state.withLock { $0.head = head }
+        return try timeline.resolve(request, head: head, reader: reader)
     }
 
     /// The file system that a node number beyond slot 0 belongs to. Whoever calls has a reference to its slot.
@@ -182,7 +188,7 @@ package final class TimeFileSystem: ReadOnlyFileSystem, StatelessOpens, Volatile
             _ = try target(name)
             return try attributes(try node(ofLink: name))
         case .folder(let request):
-            let root = rootID(try self.slot(of: try cut(request), name))
+            let root = rootID(try number(of: try cut(request), name, in: \.slots, asking.moments))
             do throws(Errno) { return try attributes(of: root, handle: nil) } catch {
                 forget(root, count: 1)
                 throw error

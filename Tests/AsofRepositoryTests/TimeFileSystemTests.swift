@@ -19,10 +19,10 @@ struct TimeFileSystemTests {
         states = try (1...history.steps.count).map { try #require(Name("lsn-\($0)")) }
     }
 
-    private func served(slots: Int) -> TimeFileSystem {
+    private func served(slots: Int, links: Int = 4096) -> TimeFileSystem {
         TimeFileSystem(
             history.timeline, head: history.head, reader: ObjectReader(repository: history.repository),
-            presentation: ViewFileSystem.Presentation { _ in }, slots: slots,
+            presentation: ViewFileSystem.Presentation { _ in }, slots: slots, links: links,
             interpret: { name in name.hasPrefix("lsn-") ? UInt64(name.dropFirst(4)).map { .folder(.lsn(LSN($0))) } : .link(.latest) },
             refresh: { [head = history.head] _ throws(AsofError) in head })
     }
@@ -72,6 +72,27 @@ struct TimeFileSystemTests {
         _ = try served.lookup(names[0], in: 1, Request())
         _ = try served.lookup(names[6], in: 1, Request())
         #expect(asked.withLock { $0 } == [Array(names[1...2])])
+    }
+
+    @Test func `the kernel is asked for links, too`() throws {
+        let served = served(slots: 8, links: 8)
+        let asked = Mutex<[[Name]]>([])
+        served.whenCrowded { names in asked.withLock { $0.append(names) } }
+        let names = try (0..<9).map { try #require(Name("\($0)s-ago")) }
+        let nodes = try names.prefix(8).map { try served.lookup($0, in: 1, Request()) }
+        #expect(asked.withLock { $0 } == [Array(names[0...1])])
+        #expect(throws: Errno(ENOSPC)) { try served.lookup(names[8], in: 1, Request()) }
+        served.forget(nodes[0].id, count: 1)
+        #expect(try served.lookup(names[8], in: 1, Request()).id == nodes[0].id)
+        #expect(!(try served.readSymbolicLink(nodes[1].id)).isEmpty)
+    }
+
+    @Test func `of a moment that may be there nobody says that it is not`() throws {
+        let served = TimeFileSystem(
+            history.timeline, head: history.head, reader: ObjectReader(repository: history.repository), presentation: ViewFileSystem.Presentation { _ in },
+            interpret: { name in UInt64(name).map { .folder(.lsn(LSN($0))) } }, refresh: { _ throws(AsofError) in nil })
+        #expect(throws: Errno(EAGAIN)) { try served.lookup(try #require(Name("999999")), in: 1, Request()) }
+        #expect(try served.lookup(try #require(Name("1")), in: 1, Request()).attributes.isDirectory)
     }
 
     @Test func `links are kept for as long as they are referred to`() throws {

@@ -80,7 +80,7 @@ struct ServedMount {
             let seals = Pace(seconds: 1)
             fileSystem = TimeFileSystem(
                 session.timeline, head: head, reader: reader, presentation: presentation, interpret: Self.meaning
-            ) { request throws(AsofError) in try Self.head(for: request, session, maySeal: seals.isDue).head }
+            ) { request throws(AsofError) in try Self.head(for: request, session, at: seals) }
         }
         mount = try FuseMount(
             fileSystem: fileSystem, mountPoint: mountPoint,
@@ -138,19 +138,27 @@ struct ServedMount {
         Facts(mountPoint: mountPoint, from: head.first?.time.description ?? "-", to: head.exactUntil.description)
     }
 
-    /// The head for a request: for `latest`, and what lies behind the archived part of the window, a capture on this host is asked to seal first,
-    /// if it may be asked now.
-    static func head(
-        for request: CutRequest, _ session: Session, maySeal: () -> Bool = { true }
-    ) throws(AsofError) -> (head: Head, note: String?) {
-        if case .latest = request, maySeal() { return try session.headUpToNow() }
+    /// The head for a request: for `latest`, and what lies behind the archived part of the window, a capture on this host is asked to seal first.
+    static func head(for request: CutRequest, _ session: Session) throws(AsofError) -> (head: Head, note: String?) {
+        guard request != .latest else { return try session.headUpToNow() }
         let head = try session.timeline.head()
-        let isBehind = switch request {
-        case .latest: false
+        return isBehind(request, head) ? try session.headUpToNow() : (head, nil)
+    }
+
+    /// The same where seals have a pace: between two of them `latest` is what is known, and of what lies behind that nothing is: nil.
+    private static func head(for request: CutRequest, _ session: Session, at seals: Pace) throws(AsofError) -> Head? {
+        let head = try session.timeline.head()
+        guard isBehind(request, head) else { return head }
+        if seals.isDue() { return try session.headUpToNow().head }
+        return request == .latest ? head : nil
+    }
+
+    private static func isBehind(_ request: CutRequest, _ head: Head) -> Bool {
+        switch request {
+        case .latest: true
         case .instant(let instant): instant > head.capturedUntil && instant <= SystemClock.now()
         case .lsn(let lsn): lsn > head.last
         }
-        return isBehind && maySeal() ? try session.headUpToNow() : (head, nil)
     }
 
     /// What a name in a directory of time means.
