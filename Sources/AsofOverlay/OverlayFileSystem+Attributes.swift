@@ -106,7 +106,7 @@ extension OverlayFileSystem {
     /// Access-control lists would have to be kept in step with the mode, and nobody here would obey them. Other names no disk has: a promotion could
     /// not end.
     private func refuse(_ name: Name) throws(Errno) {
-        guard ["user.", "trusted.", "security."].contains(where: { name.bytes.starts(with: $0.utf8) }) else { throw Errno(EOPNOTSUPP) }
+        guard ["user.", "trusted.", "security."].contains(where: { name.bytes.starts(with: $0.utf8) && name.bytes.count > $0.utf8.count }) else { throw Errno(EOPNOTSUPP) }
         if name.bytes.starts(with: Array("user.asof.".utf8)) { throw Errno(EPERM) }
     }
 

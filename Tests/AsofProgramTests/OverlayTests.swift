@@ -97,7 +97,7 @@ struct OverlayTests {
         try fixture.capture("a")
         try mounted(fixture, "--rw")
         let file = try SystemCall.open(fixture.folder.path("mnt/a"), O_RDONLY)
-        for name in ["nonsense", "system.mine", "user", "other.mine"] {
+        for name in ["nonsense", "system.mine", "user", "user.", "trusted.", "security.", "other.mine"] {
             #expect(throws: Errno(EOPNOTSUPP), "\(name)") { try SystemCall.setExtendedAttribute(file.raw, Name(unchecked: Array(name.utf8)), [1]) }
         }
         try SystemCall.setExtendedAttribute(file.raw, Name(unchecked: Array("user.mine".utf8)), [1])
