@@ -235,6 +235,9 @@ struct PromoteTests {
         try mounted(fixture)
         #expect(try fixture.crash("restore.switch.ended", "promote", "mnt", "--to", "promoted", "--finalize").code == 128 + SIGKILL)
         #expect(try fixture.run("promote", "mnt", "--to", "other").error.contains("promoted already"))
+        // A restore of that state is something else: the changes are in it.
+        let restored = try fixture.run("restore", "--at", "latest", "--to", "promoted")
+        #expect(restored.code == 1 && restored.error.contains("is not empty"), "\(restored)")
         #expect(try fixture.run("promote", "mnt", "--finalize").code == 0)
         try unmount(fixture)
     }

@@ -56,7 +56,7 @@ enum PromoteVerb {
         let folder = try RestoreFolder(
             at: path, site,
             new: RestoreState(
-                repository: mounted.repository.configuration.id.description, timeline: mounted.view.timeline, lsn: mounted.view.cut.lsn, asked: "promote"))
+                repository: mounted.repository.configuration.id.description, timeline: mounted.view.timeline, lsn: mounted.view.cut.lsn, asked: RestoreState.askedByPromotion))
         // By now it may be another's.
         try require(folder.known, isOf: mounted, path)
         try remember(promotion, mounted, invocation)
@@ -140,7 +140,7 @@ enum PromoteVerb {
     /// What a promotion of this view to that target left to clear away; nil: nothing.
     private static func endedPath(_ promotion: OverlayPromotion, _ mounted: MountedOverlay) -> String? {
         let site = RestoreSite(promotion.target, isInPlace: false)
-        let ended = site.endedPath(repository: mounted.repository.configuration.id.description, timeline: mounted.view.timeline, lsn: mounted.view.cut.lsn)
+        let ended = site.endedPath(repository: mounted.repository.configuration.id.description, timeline: mounted.view.timeline, lsn: mounted.view.cut.lsn, isPromotion: true)
         return site.ended().contains(ended) ? ended : nil
     }
 

@@ -47,7 +47,7 @@ struct RestorePlan {
         }
         begun = known?.state
         guard let known else {
-            hasEnded = site.ended().contains(site.endedPath(repository: repository, timeline: session.timeline.name, lsn: cut.lsn)) && Self.isWhatWasRestored(site.target, cut.lsn)
+            hasEnded = site.ended().contains(site.endedPath(repository: repository, timeline: session.timeline.name, lsn: cut.lsn, isPromotion: false)) && Self.isWhatWasRestored(site.target, cut.lsn)
             if !site.isInPlace, !hasEnded { try RestorePlace.requireFree(site.target) }
             return
         }

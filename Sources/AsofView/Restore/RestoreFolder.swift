@@ -180,7 +180,7 @@ package final class RestoreFolder: Sendable {
         }
         CrashPoint.reach("restore.switch.synced")
         // The name says first that it is over: what is left then is not taken for a restore that has not begun.
-        let ended = site.endedPath(repository: known.repository, timeline: known.timeline, lsn: LSN(known.lsn))
+        let ended = site.endedPath(repository: known.repository, timeline: known.timeline, lsn: LSN(known.lsn), isPromotion: known.isPromotion)
         do throws(Errno) {
             try SystemCall.rename(at: AT_FDCWD, path, to: AT_FDCWD, ended)
             try Durable.syncDirectory(parent)

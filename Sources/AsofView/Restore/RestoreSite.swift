@@ -21,10 +21,10 @@ package struct RestoreSite: Hashable, Sendable {
 
     package func path(repository: String) -> String { prefix + HiddenName.restoring + repository.prefix(8) }
 
-    /// What a restore beside its target is called once the target stands, until it is cleared away; it says what was restored, by a digest: timelines
-    /// of one parent number their transactions alike, and a name has 255 bytes at most.
-    package func endedPath(repository: String, timeline: String, lsn: LSN) -> String {
-        let digest = SHA256Hasher.hash(Array("\(repository) \(timeline) \(lsn.rawValue)".utf8))
+    /// What a restore beside its target is called once the target stands, until it is cleared away; it says of which state, and whether a mount's
+    /// changes are in it, by a digest: timelines of one parent number their transactions alike, and a name has 255 bytes at most.
+    package func endedPath(repository: String, timeline: String, lsn: LSN, isPromotion: Bool) -> String {
+        let digest = SHA256Hasher.hash(Array("\(isPromotion ? "promote" : "restore") \(repository) \(timeline) \(lsn.rawValue)".utf8))
         return "\(prefix)\(HiddenName.restored)\(Hex.encode(Array(digest.prefix(8))))"
     }
 

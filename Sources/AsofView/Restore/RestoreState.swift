@@ -49,6 +49,10 @@ package struct RestoreState: Hashable, Sendable, Codable {
         package var mode: UInt32
     }
 
+    /// What is asked for by a promotion; no WHEN.
+    package static let askedByPromotion = "promote"
+    var isPromotion: Bool { asked == Self.askedByPromotion }
+
     package init(repository: String, timeline: String, lsn: LSN, asked: String) {
         self.repository = repository
         self.timeline = timeline
