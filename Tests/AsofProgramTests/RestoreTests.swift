@@ -116,7 +116,17 @@ extension ProgramTests {
                 let refused = try fixture.run("restore", "--at", "latest", "--to", target)
                 #expect(refused.code == 64 && refused.error.contains(fixture.folder.path("mnt")), "\(refused)")
             }
-            try capture.stop()
+            // In place nothing is written before the recorder has ended; until then it can be looked at.
+            let looked = try fixture.run("restore", "--at", "latest", "--in-place", "data", "--validate")
+            #expect(looked.code == 0 && looked.output.contains("in use"), "\(looked)")
+            #expect(try fixture.run("restore", "--at", "latest", "--in-place", "data").error.contains("is in use"))
+            try capture.child.kill(SIGKILL)
+            _ = try capture.child.wait()
+            let beside = try fixture.run("restore", "--at", "latest", "--to", "data/back")
+            #expect(beside.code == 0, "\(beside)")
+            let done = try fixture.run("restore", "--at", "latest", "--in-place", "data")
+            #expect(done.code == 0, "\(done)")
+            #expect(try fixture.run("umount", "--lazy", "mnt").code == 0)
         }
 
         @Test func `goes on where it was interrupted, and with nothing else`() throws {

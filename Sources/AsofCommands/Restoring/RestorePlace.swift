@@ -45,7 +45,8 @@ enum RestorePlace {
                 throw AsofError(.usage, "\(what) \(place) lies in \(target), and would be moved away with what is there", hint: "restore into a new folder by --to")
             }
         }
-        for (backing, mountPoint) in MountTable.recorded() where FolderLayout.isWithin(target, backing) {
+        // In place nobody may use the directory, which a recorder does.
+        for (backing, mountPoint) in MountTable.recorded() where !site.isInPlace && FolderLayout.isWithin(target, backing) && !isDead(mountPoint) {
             throw AsofError(
                 .usage, "\(target) lies in \(backing), which `asof record` captures at \(mountPoint): it would not hear of what is written there",
                 hint: "restore into a folder elsewhere, and copy what is wanted through \(mountPoint)")
@@ -55,6 +56,16 @@ enum RestorePlace {
             if MountTable.isOurs(above) { throw AsofError(.usage, "\(target) lies in a mount of asof, \(above)", hint: "restore into a folder elsewhere") }
             above = RestoreFolder.parent(of: above)
         }
+    }
+
+    /// Nobody serves what is mounted there any more.
+    private static func isDead(_ mountPoint: String) -> Bool {
+        do throws(Errno) {
+            // What the kernel says of itself it may have kept; this it asks for.
+            let mount = try SystemCall.open(mountPoint, SystemCall.O_PATH)
+            _ = try SystemCall.fileSystemStatus(mount.raw)
+            return false
+        } catch { return error.rawValue == ENOTCONN }
     }
 
     /// Throws unless the target is an empty folder, or nothing, that a rename can replace.
