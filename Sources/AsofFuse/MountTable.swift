@@ -41,17 +41,19 @@ package enum MountTable {
     }
 
     /// In a mount namespace that was just made: takes away the copies of asof's mounts whose end in their own namespace would not reach us. Their
-    /// servers would go on for as long as anybody lives in this one. Returns where they were.
+    /// servers would go on for as long as anybody lives in this one. Returns where they were; in a user's namespace they cannot be taken away.
     package static func detachCopies() -> [String] {
         guard let bytes = try? SystemCall.readAll(path: "/proc/thread-self/mountinfo") else { return [] }
         let copies = copies(in: bytes)
+        var detached: [String] = []
         for path in copies.reversed() {
-            path.withUnsafeBufferPointer { text in
+            let isGone = path.withUnsafeBufferPointer { text in
                 // UMOUNT_NOFOLLOW
-                text.withMemoryRebound(to: CChar.self) { _ = umount2($0.baseAddress, Int32(MNT_DETACH) | 8) }
+                text.withMemoryRebound(to: CChar.self) { umount2($0.baseAddress, Int32(MNT_DETACH) | 8) == 0 }
             }
+            if isGone { detached.append(String(decoding: path.dropLast(), as: UTF8.self)) }
         }
-        return copies.map { String(decoding: $0.dropLast(), as: UTF8.self) }
+        return detached.reversed()
     }
 
     /// Paths, each with a NUL at its end, of asof's mounts that nothing propagates to: `master:` is not among their optional fields.

@@ -41,6 +41,9 @@ extension ProgramTests {
             // What is kept there would be kept below the mount, where nobody sees it.
             let kept = try fixture.run("mount", "--at", "latest", "--rw", "--overlay", "mnt/overlay", "-q", "--", "true")
             #expect(kept.code == 0 && (try? fixture.folder.names(in: "mnt/overlay")) != nil || kept.code == 64 && kept.error.contains("does not see"), "\(kept)")
+            try SystemCall.symbolicLink(target: "mnt", at: AT_FDCWD, fixture.folder.path("link"))
+            let linked = try fixture.run("mount", "--at", "latest", "--rw", "--overlay", "link/linked", "-q", "--", "true")
+            #expect(linked.code == 0 && (try? fixture.folder.names(in: "mnt/linked")) != nil || linked.code == 64 && linked.error.contains("does not see"), "\(linked)")
             let within = try fixture.run("mount", "--at", "latest", "-q", "mnt/sub", "--", "true")
             #expect(within.code == 0 || within.code == 64 && within.error.contains("does not see"), "\(within)")
             try capture.stop()

@@ -8,12 +8,12 @@ internal import AsofView
 
 /// What `--rw` and `--overlay` ask for.
 struct OverlayRequest {
-    /// Where the changes are kept; nil: they go with the mount.
+    /// Where the changes are kept, without links: where they lead can be another place once there is a namespace of mounts; nil: they go with the mount.
     let folder: String?
 
     /// Nil: the mount is for reading.
     init?(_ invocation: Invocation) throws(AsofError) {
-        folder = invocation.value("overlay").map(Session.absolute)
+        folder = invocation.value("overlay").map(FolderLayout.resolved)
         guard invocation.flag("rw") else {
             if folder != nil { throw AsofError(.usage, "--overlay is for a mount that can be changed", hint: "add --rw") }
             return nil
@@ -24,7 +24,7 @@ struct OverlayRequest {
     }
 
     /// For a server, which always gets changes of its own.
-    init(forServer invocation: Invocation) { folder = invocation.value("overlay").map(Session.absolute) }
+    init(forServer invocation: Invocation) { folder = invocation.value("overlay").map(FolderLayout.resolved) }
 
     /// The state that `when` means; of a time relative to now, the one that the overlay lies over already.
     func request(_ when: When, now: Instant) throws(AsofError) -> CutRequest {
@@ -39,17 +39,10 @@ struct OverlayRequest {
     /// Throws where one would hide the other, or lie in it.
     func requireApart(from mountPoint: String) throws(AsofError) {
         guard let folder else { return }
-        // It may not be there yet.
-        var (above, below) = (folder, "")
-        while (try? SystemCall.realPath(above)) == nil, let slash = above.lastIndex(of: "/"), above != "/" {
-            below = above[slash...] + below
-            above = slash == above.startIndex ? "/" : String(above[..<slash])
-        }
-        let real = ((try? SystemCall.realPath(above)) ?? above) + below
-        if FolderLayout.isInside(real, mountPoint) {
+        if FolderLayout.isInside(folder, mountPoint) {
             throw AsofError(.usage, "the overlay \(folder) lies in \(mountPoint), and would be hidden by the mount", hint: "give --overlay a folder elsewhere")
         }
-        if FolderLayout.isInside(mountPoint, real) {
+        if FolderLayout.isInside(mountPoint, folder) {
             throw AsofError(.usage, "\(mountPoint) lies in the overlay \(folder), which holds nothing but changes", hint: "mount elsewhere")
         }
     }

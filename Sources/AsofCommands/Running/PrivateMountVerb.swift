@@ -15,10 +15,10 @@ enum PrivateMountVerb {
         do throws(Errno) { signals = try SignalWaiter(blocking: [SIGINT, SIGTERM, SIGHUP, SIGCHLD]) } catch {
             throw AsofError(error, "cannot block signals")
         }
+        let changes = try OverlayRequest(invocation)
         try PrivateMounts.begin()
         let session = try Session(invocation)
         let mountPoint = try PrivateMounts.mountPoint(invocation.positional("MOUNTPOINT"), session)
-        let changes = try OverlayRequest(invocation)
         try PrivateMounts.check(mountPoint, session, repository: try invocation.required("repo"), overlay: changes?.folder)
         var served = try ServedMount(invocation, session, at: mountPoint, changes: changes)
         served.register(for: invocation.rest, session)

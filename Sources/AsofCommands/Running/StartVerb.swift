@@ -21,10 +21,10 @@ enum StartVerb {
         }
         let environment = EnvironmentVariables.inherited
         if invocation.flag("dry-run") { return try sayWhat(invocation) }
+        let changes = OverlayRequest(forServer: invocation)
         try PrivateMounts.begin()
         let session = try Session(invocation)
         let mountPoint = try PrivateMounts.mountPoint(invocation.value("mount-at"), session)
-        let changes = OverlayRequest(forServer: invocation)
         try PrivateMounts.check(mountPoint, session, repository: try invocation.required("repo"), overlay: changes.folder)
         let ports = try ServerPorts(invocation, environment)
         let start = ContinuousClock.now
