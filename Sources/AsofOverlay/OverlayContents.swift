@@ -73,6 +73,24 @@ package struct OverlayContents {
         return result
     }
 
+    /// The view's folders that changed, moved or went, by the paths that they have there, each before what is in it.
+    func foldersBelow(in view: View) throws(AsofError) -> [[UInt8]] {
+        var result: [[UInt8]] = []
+        var stack: [(inode: InodeNumber, path: [UInt8])] = [(.root, [])]
+        var seen: Set<InodeNumber> = [.root]
+        while let (directory, path) = stack.popLast() {
+            for (name, target) in state.entries[directory] ?? [:] {
+                guard let below = try view.entry(name, in: directory), state.nodes[below] != nil || target != below,
+                    try view.attributes(of: below)?.isDirectory == true, seen.insert(below).inserted
+                else { continue }
+                let child = path.isEmpty ? name.bytes : path + [0x2F] + name.bytes
+                result.append(child)
+                stack.append((below, child))
+            }
+        }
+        return result
+    }
+
     /// A name of the view that means something else now, or nothing.
     struct Departure {
         /// Where it was in the view.

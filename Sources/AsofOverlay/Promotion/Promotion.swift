@@ -51,14 +51,17 @@ package struct Promotion {
         try making("make", limbo) { () throws(Errno) in
             do throws(Errno) { try SystemCall.makeDirectory(limbo, mode: 0o700) } catch { if error.rawValue != EEXIST { throw error } }
         }
+        let places = try contents.places(over: view)
         if !isNoted(Self.departed) {
+            try open(contents.foldersBelow(in: view))
             for departure in try contents.departures(from: view) { try depart(departure) }
             try sync(root)
             CrashPoint.reach("promote.departed.before")
             try make(note: Self.departed)
         }
         CrashPoint.reach("promote.departed.after")
-        let places = try contents.places(over: view)
+        // Some may have their modes already.
+        try open(places.filter { contents.state.nodes[$0.inode]?.attributes.isDirectory == true }.map(\.path))
         if !isNoted(Self.filled) {
             try arrive(places)
             CrashPoint.reach("promote.arrived")
@@ -97,6 +100,21 @@ package struct Promotion {
     private func rename(_ from: [UInt8], to: [UInt8]) throws(Errno) {
         try LongPath.reach(from) { (source, from) throws(Errno) in
             try LongPath.reach(to) { (target, to) throws(Errno) in try SystemCall.rename(at: source, from, to: target, to) }
+        }
+    }
+
+    /// Lets a user who is not root change what is in these folders, which may shut out even whom they belong to; each before what is in it.
+    private func open(_ folders: [[UInt8]]) throws(AsofError) {
+        guard !isRoot else { return }
+        for path in [[]] + folders {
+            try making("open", at(path)) { () throws(Errno) in
+                do throws(Errno) {
+                    try LongPath.reach(at(path)) { (folder, path) throws(Errno) in try SystemCall.changeMode(at: folder, path, 0o700) }
+                } catch {
+                    // It has left its place, or has not arrived.
+                    if error.rawValue != ENOENT { throw error }
+                }
+            }
         }
     }
 
@@ -279,7 +297,7 @@ package struct Promotion {
             }
             switch error.rawValue {
             // Most often not the disk is full, but the room that a file has for them.
-            case ENOSPC, E2BIG, ERANGE, EOPNOTSUPP:
+            case ENOSPC, E2BIG, ERANGE, EOPNOTSUPP, EINVAL:
                 throw AsofError(
                     .failure, "the file system of the target does not hold the extended attribute \(name) of \(value.count) bytes on \(text): \(error.text)", hint: Self.elsewhere)
             default: throw AsofError(error, "cannot set the extended attribute \(name) of \(text)")
