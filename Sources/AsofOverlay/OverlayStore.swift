@@ -32,6 +32,9 @@ final class OverlayStore: Sendable {
 
     private let bytes = Atomic<Int64>(0)
     private let checkpointsMade = Atomic<UInt64>(0)
+    /// How often bytes became free that a checkpoint gives back, and how many of these times one did.
+    private let releasesDue = Atomic<UInt64>(0)
+    private let releasesMade = Atomic<UInt64>(0)
     /// It is being promoted: changes are refused.
     private let frozen = Atomic<Bool>(false)
 
@@ -88,15 +91,21 @@ final class OverlayStore: Sendable {
     /// Lets a change pass; waits where the journal has become too long.
     func changing<Value>(_ body: () throws(Errno) -> Value) throws(Errno) -> Value {
         if let journal, journal.byteCount > Self.journalLengthMax { try awaitRoom(journal) }
-        let made = checkpointsMade.load(ordering: .relaxed)
-        do throws(Errno) { return try passing(body) } catch {
-            // The journal takes as much of the disk as the bytes that it brought there, until a checkpoint: so the disk may not be full.
-            guard error.rawValue == ENOSPC, let journal else { throw error }
-            let isShort = journal.byteCount <= Self.journalLengthLeast
-            guard checkpointsMade.load(ordering: .relaxed) != made || !isShort && awaitCheckpoint(after: made) else { throw error }
+        // Of two checkpoints one began after the call.
+        for _ in 0..<2 {
+            let made = checkpointsMade.load(ordering: .relaxed)
+            let isLong = (journal?.byteCount ?? 0) > Self.journalLengthLeast
+            do throws(Errno) { return try passing(body) } catch {
+                // Until a checkpoint the journal takes as much of the disk as the bytes that it brought there, and what was removed is there still: so
+                // the disk may not be full.
+                guard error.rawValue == ENOSPC, journal != nil else { throw error }
+                guard checkpointsMade.load(ordering: .relaxed) != made || (isLong || isReleaseDue) && awaitCheckpoint(after: made) else { throw error }
+            }
         }
         return try passing(body)
     }
+
+    private var isReleaseDue: Bool { releasesDue.load(ordering: .relaxed) != releasesMade.load(ordering: .relaxed) }
 
     private func passing<Value>(_ body: () throws(Errno) -> Value) throws(Errno) -> Value {
         try gate.pass { () throws(Errno) in
@@ -168,7 +177,12 @@ final class OverlayStore: Sendable {
         let grown = operations.reduce(0) { $0 + node.apply($1) }
         if grown != 0 { bytes.wrappingAdd(grown, ordering: .relaxed) }
         // With a journal a checkpoint frees them. Without one nothing survives a crash anyway.
-        guard journal == nil, !node.cut.isEmpty else { return }
+        guard journal == nil else {
+            // Those of a file without a name go when the kernel forgets it, which is soon.
+            if !node.cut.isEmpty || node.isGone && !node.covered.isEmpty { releasesDue.wrappingAdd(1, ordering: .relaxed) }
+            return
+        }
+        guard !node.cut.isEmpty else { return }
         for part in node.cut.ranges { data.free(node.inode, part) }
         node.cut = ByteRanges()
     }
@@ -205,6 +219,7 @@ final class OverlayStore: Sendable {
         bytes.wrappingAdd(-node.covered.ranges.reduce(0) { $0 + $1.length }, ordering: .relaxed)
         guard journal != nil else { return data.remove(inode) }
         gone.withLock { _ = $0.insert(inode) }
+        if !node.covered.isEmpty || !node.cut.isEmpty { releasesDue.wrappingAdd(1, ordering: .relaxed) }
     }
 
     // MARK: Checkpoints
@@ -217,11 +232,12 @@ final class OverlayStore: Sendable {
     }
 
     private func checkpoint(_ journal: ChangeJournal) throws(AsofError) {
-        let (mark, table, dirty, cut, gone) = gate.alone {
+        let (mark, table, dirty, cut, gone, released) = gate.alone {
             let mark = journal.mark()
+            let released = releasesDue.load(ordering: .relaxed)
             return tree.state.withLock { state in
                 let cut = state.nodes.values.filter { !$0.cut.isEmpty }.map { ($0, $0.cut) }
-                return (mark, OverlayTable.encode(state, lsn: mark.lsn), data.takeDirty(), cut, self.gone.withLock { $0 })
+                return (mark, OverlayTable.encode(state, lsn: mark.lsn), data.takeDirty(), cut, self.gone.withLock { $0 }, released)
             }
         }
         CrashPoint.reach("overlay.checkpoint.before")
@@ -247,6 +263,7 @@ final class OverlayStore: Sendable {
         }
         for inode in gone { data.remove(inode) }
         self.gone.withLock { $0.subtract(gone) }
+        releasesMade.store(released, ordering: .relaxed)
         CrashPoint.reach("overlay.checkpoint.after")
     }
 

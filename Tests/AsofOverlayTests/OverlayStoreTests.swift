@@ -242,6 +242,38 @@ struct OverlayStoreTests {
         try overlay.stop()
     }
 
+    /// A database that removes what it has compacted, and writes at once.
+    @Test(.enabled(if: Mounted.isPossible, "root alone can make a small disk"), arguments: [true, false])
+    func `what was given up on a full disk has room for the next write`(isRemoved: Bool) throws {
+        let fixture = try OverlayFixture()
+        let disk = fixture.folder.path("disk")
+        try SystemCall.makeDirectory(disk, mode: 0o755)
+        try #require(Glibc.mount("tmpfs", disk, "tmpfs", 0, "size=64m") == 0)
+        defer { umount2(disk, Int32(MNT_DETACH)) }
+        let overlay = try fixture.overlay("disk/overlay", expectingFailures: true)
+        let (old, new) = (try #require(Name("old")), try #require(Name("new")))
+        let given = try overlay.create(old, in: 1, mode: 0o644, flags: 0, request).0
+        let taken = try overlay.create(new, in: 1, mode: 0o644, flags: 0, request).0
+        for number in 0..<16 { try write(overlay, given.id, at: UInt64(number) << 20, [UInt8](repeating: 1, count: 1 << 20)) }
+        try overlay.store.checkpoint()
+        SystemClock.sleep(.milliseconds(300))
+        let filling = try SystemCall.open("\(disk)/filling", O_WRONLY | O_CREAT, mode: 0o600)
+        var filled: UInt64 = 0
+        let piece = [UInt8](repeating: 1, count: 1 << 16)
+        while let count = try? piece.withUnsafeBytes({ try SystemCall.writeSome(filling.raw, at: filled, $0) }), count > 0 { filled += UInt64(count) }
+        #expect(throws: Errno(ENOSPC)) { try write(overlay, taken.id, at: 0, [UInt8](repeating: 2, count: 1 << 20)) }
+        if isRemoved {
+            try overlay.unlink(old, in: 1, request)
+            overlay.forget(given.id, count: 1)
+        } else {
+            var smaller = AttributeChanges()
+            smaller.size = 0
+            _ = try overlay.setAttributes(smaller, of: given.id, handle: nil, request)
+        }
+        try write(overlay, taken.id, at: 0, [UInt8](repeating: 2, count: 1 << 20))
+        try overlay.stop()
+    }
+
     @Test(arguments: [true, false])
     func `what was cut off takes no space any more`(_ isTemporary: Bool) throws {
         let fixture = try OverlayFixture()
