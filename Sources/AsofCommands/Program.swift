@@ -20,7 +20,7 @@ public enum Program {
         var environment: [String: String] = [:]
         for name in CommandTree.environmentNames { if let value = getenv(name) { environment[name] = String(cString: value) } }
         if let word = ProcessArguments.unreadable {
-            let failure = AsofError(.usage, "\(Printable.quoted(word)) is not text in UTF-8, and would be taken for another name", hint: "go to that folder, or give its name through a symbolic link")
+            let failure = AsofError(.usage, "\(Printable.quoted(word)) is not text in UTF-8, and would be taken for another name", hint: "rename it, or bind-mount it at a name that is (mount --bind)")
             Console.error(failure, asJSON: arguments.contains("--json"))
             return AsofError.Code.usage.rawValue
         }

@@ -28,11 +28,20 @@ final class MountLog: Sendable {
         guard let leftOut = take() else { return }
         var text = line(failure.message)
         if leftOut > 0 { text = line("\(leftOut) more failures in one second are left out") + text }
-        if let size = try? SystemCall.status(path).attributes.size, size >= Self.sizeLimit {
-            try? SystemCall.rename(at: AT_FDCWD, path, to: AT_FDCWD, path + ".1")
+        guard let file = try? open(), let size = try? SystemCall.status(file.raw).attributes.size else { return }
+        if size >= Self.sizeLimit, (try? setAside(file)) != nil, let next = try? open() {
+            try? SystemCall.writeFully(next.raw, Array(text.utf8))
+        } else {
+            try? SystemCall.writeFully(file.raw, Array(text.utf8))
         }
-        guard let file = try? SystemCall.open(path, O_WRONLY | O_APPEND | O_CREAT, mode: 0o600) else { return }
-        try? SystemCall.writeFully(file.raw, Array(text.utf8))
+    }
+
+    private func open() throws(Errno) -> OwnedDescriptor { try SystemCall.open(path, O_WRONLY | O_APPEND | O_CREAT, mode: 0o600) }
+
+    /// Gives a full file another name, once: other threads and mounts write to it, too.
+    private func setAside(_ file: borrowing OwnedDescriptor) throws(Errno) {
+        guard try SystemCall.tryLock(file.raw), try SystemCall.status(path).inode == SystemCall.status(file.raw).inode else { return }
+        try SystemCall.rename(at: AT_FDCWD, path, to: AT_FDCWD, path + ".1")
     }
 
     private func line(_ text: String) -> String { Printable.text("\(SystemClock.now()) \(mountPoint): \(text)") + "\n" }

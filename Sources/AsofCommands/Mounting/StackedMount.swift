@@ -29,6 +29,6 @@ enum StackedMount {
             try refuse(mountPoint)
             SystemClock.sleep(.milliseconds(50))
         }
-        throw AsofError(.locked, "\(mountPoint) is being captured, or another asof is mounting something there", hint: "`asof status` says what there is; mount elsewhere")
+        throw AsofError(.locked, "\(mountPoint) is locked: it is being captured, another asof is mounting something there, or another program holds its lock (flock)", hint: "`asof status` says what asof does there; mount elsewhere")
     }
 }
