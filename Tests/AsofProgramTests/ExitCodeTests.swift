@@ -116,6 +116,23 @@ extension ProgramTests {
             #expect(inside.code == 21 && inside.error.contains("nearest"), "\(inside)")
         }
 
+        /// Also of the first one, and of the first behind a gap.
+        @Test func `the time that is told of a state means it`() throws {
+            #expect(try fixture.run("init", "-q").code == 0)
+            for name in ["a", "b"] {
+                try fixture.folder.write("data/\(name)", [1])
+                try fixture.start("record", "data", "mnt").stop()
+            }
+            let window = try fixture.run("window", "--json").output
+            for place in ["from", "after", "before", "to"] {
+                let lsn = try #require(UInt64(window.rest(after: "\"\(place)\":{\"lsn\":").prefix { $0.isNumber }))
+                let told = try fixture.run("mount", "-n", "--json", "--at", "lsn:\(lsn)", "mnt").output
+                let time = String(told.rest(after: "\"time\":\"").prefix { $0 != "\"" })
+                let again = try fixture.run("mount", "-n", "--json", "--at", time, "mnt")
+                #expect(again.output == told, "\(again), \(told)")
+            }
+        }
+
         @Test func `3: what the repository does not take waits in the spool, and the next start archives it`() throws {
             try fixture.capture("a")
             let capture = try fixture.start("follow", "--no-stop", "--interval", "100ms", "data")

@@ -128,7 +128,7 @@ final class ProgramFixture {
     /// The newest state's number.
     func newest() throws -> String {
         let window = try run("window", "--json").output
-        let number = window.components(after: "\"to\":{\"lsn\":").prefix { $0.isNumber }
+        let number = window.rest(after: "\"to\":{\"lsn\":").prefix { $0.isNumber }
         return String(number)
     }
 
@@ -143,7 +143,7 @@ final class ProgramFixture {
 
 extension String {
     /// What follows the first occurrence of a text; nothing, where there is none.
-    fileprivate func components(after text: String) -> Substring {
+    func rest(after text: String) -> Substring {
         var rest = self[...]
         while !rest.isEmpty, !rest.hasPrefix(text) { rest = rest.dropFirst() }
         return rest.dropFirst(text.count)

@@ -21,8 +21,15 @@ package enum CutRequest: Hashable, Sendable {
 }
 
 extension Timeline {
-    /// The cut that a request means, or why there is none.
+    /// The cut that a request means, or why there is none. Its time means it as well.
     package func resolve(_ request: CutRequest, head: Head, reader: ObjectReader) throws(AsofError) -> Cut {
+        var cut = try find(request, head: head, reader: reader)
+        // The first state of the window, or behind a gap, is known to be one a moment after its transaction.
+        for point in [head.first].compactMap({ $0 }) + head.gaps.map(\.before) where point.lsn == cut.lsn { cut.time = max(cut.time, point.time) }
+        return cut
+    }
+
+    private func find(_ request: CutRequest, head: Head, reader: ObjectReader) throws(AsofError) -> Cut {
         guard let first = head.first else {
             throw AsofError(
                 .outsideWindow, "timeline \(name) has no recoverable state yet: its first scan is not finished",
