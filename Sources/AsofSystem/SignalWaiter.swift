@@ -21,6 +21,9 @@ package final class SignalWaiter: @unchecked Sendable {
 
     deinit { signals.deallocate() }
 
+    /// From now on the calling thread leaves them to what they do by themselves: they end the process.
+    package func release() { pthread_sigmask(SIG_UNBLOCK, signals, nil) }
+
     /// The next of the signals; nil when `timeout` passes first (nil: waits for ever).
     package func wait(timeout: Duration? = nil) throws(Errno) -> Int32? {
         guard let timeout else { return try SystemCall.checked { sigwaitinfo(signals, nil) } }

@@ -150,6 +150,22 @@ extension ProgramTests {
             #expect(try !fixture.folder.names().contains { $0.contains("restoring") })
         }
 
+        @Test func `a restore that is held back notes soon how far it is`() throws {
+            var bytes = [UInt8](repeating: 0, count: 1 << 20)
+            for number in 0..<12 {
+                bytes[number] = 1
+                try fixture.folder.write("data/\(number)", bytes)
+            }
+            try fixture.capture("a")
+            let validated = try fixture.run("restore", "--at", "latest", "--to", "out", "--limit", "1MB", "--validate", "--json")
+            #expect(validated.output.contains("\"seconds\":12."), "\(validated)")
+            #expect(try fixture.crash("restore.batch.noted", "restore", "--at", "latest", "--to", "out", "--limit", "1MB").code == 128 + SIGKILL)
+            let begun = try fixture.run("restore", "--at", "latest", "--to", "out", "--validate").output
+            #expect(begun.contains("has 4 files, ") || begun.contains("has 5 files, "), "\(begun)")
+            #expect(try restore().code == 0)
+            #expect(try fixture.folder.names(in: "out").count == 13)
+        }
+
         @Test func `a rate is kept from the beginning, and a stop is heard while it is waited for`() throws {
             // Stored as next to nothing. Two objects: two threads write at once.
             let bytes = [UInt8](repeating: UInt8(ascii: "x"), count: 40_000_000)

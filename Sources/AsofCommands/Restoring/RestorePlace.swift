@@ -46,26 +46,7 @@ enum RestorePlace {
             }
         }
         // In place nobody may use the directory, which a recorder does.
-        for (backing, mountPoint) in MountTable.recorded() where !site.isInPlace && FolderLayout.isWithin(target, backing) && !isDead(mountPoint) {
-            throw AsofError(
-                .usage, "\(target) lies in \(backing), which `asof record` captures at \(mountPoint): it would not hear of what is written there",
-                hint: "restore into a folder elsewhere, and copy what is wanted through \(mountPoint)")
-        }
-        var above = target
-        while above.count > 1 {
-            if MountTable.isOurs(above) { throw AsofError(.usage, "\(target) lies in a mount of asof, \(above)", hint: "restore into a folder elsewhere") }
-            above = RestoreFolder.parent(of: above)
-        }
-    }
-
-    /// Nobody serves what is mounted there any more.
-    private static func isDead(_ mountPoint: String) -> Bool {
-        do throws(Errno) {
-            // What the kernel says of itself it may have kept; this it asks for.
-            let mount = try SystemCall.open(mountPoint, SystemCall.O_PATH)
-            _ = try SystemCall.fileSystemStatus(mount.raw)
-            return false
-        } catch { return error.rawValue == ENOTCONN }
+        if site.isInPlace { try CapturedPlace.refuseMount(target, "restore into a folder elsewhere") } else { try CapturedPlace.refuse(target, "restore into a folder elsewhere") }
     }
 
     /// Throws unless the target is an empty folder, or nothing, that a rename can replace.

@@ -45,20 +45,23 @@ enum RestoreValidation {
         let objects = try RestoreObjects(plan, payload: survey.objects)
         try RestorePlace.requireSpace(for: survey, at: plan.site)
         let rate = try survey.rate(plan.session.repository)
+        let limit = try invocation.size("limit")
+        let reading = rate.map { Double(survey.storedBytes) / $0 }
+        let seconds = limit.map { max(reading ?? 0, Double(survey.bytes) / Double(max(1, $0))) } ?? reading
         let answer = Answer(
             directory: plan.target, lsn: plan.cut.lsn.rawValue, time: plan.cut.time.description, exact: warning == nil, files: survey.files,
             folders: survey.folders, links: survey.links, bytes: survey.bytes, space: survey.space, free: space.availableBytes,
             base: objects.base.map { Answer.Object(name: $0.name, bytes: $0.object.size) },
             segments: objects.chain.map { Answer.Object(name: $0.name, bytes: $0.object.size) },
-            storedBytes: survey.storedBytes, storedBytesPerSecond: rate, seconds: rate.map { Double(survey.storedBytes) / $0 },
+            storedBytes: survey.storedBytes, storedBytesPerSecond: rate, seconds: seconds,
             usedBy: plan.site.isInPlace ? try RestoreInPlace.users(of: plan.target).text : nil, command: command(plan, invocation))
         if invocation.flag("json") { return try Console.json(answer) }
-        show(answer, objects, survey, plan)
+        show(answer, objects, survey, plan, limit: limit)
         if let warning { Console.note(warning) }
         Console.line(answer.command)
     }
 
-    private static func show(_ answer: Answer, _ objects: RestoreObjects, _ survey: RestoreSurvey, _ plan: RestorePlan) {
+    private static func show(_ answer: Answer, _ objects: RestoreObjects, _ survey: RestoreSurvey, _ plan: RestorePlan, limit: UInt64?) {
         Console.line("state     lsn:\(answer.lsn) of \(answer.time), \(answer.exact ? "exact" : "fuzzy")")
         let more = answer.links == 0 ? "" : ", \(HumanFormat.count(answer.links)) further names"
         Console.line("holds     \(HumanFormat.count(answer.files)) files\(more), \(HumanFormat.count(answer.folders)) folders, \(HumanFormat.bytes(answer.bytes))")
@@ -72,11 +75,11 @@ enum RestoreValidation {
         Console.line("space     \(HumanFormat.bytes(answer.space)) needed, \(HumanFormat.bytes(answer.free)) free")
         if let rate = answer.storedBytesPerSecond, let seconds = answer.seconds {
             Console.line(
-                "time      about \(HumanFormat.duration(nanoseconds: Int64(min(seconds, 1e9) * 1e9))): a sample was read and decoded at \(HumanFormat.bytes(UInt64(rate)))/s by one thread; a slow disk at \(plan.target) takes longer")
+                "time      about \(HumanFormat.duration(nanoseconds: Int64(min(seconds, 1e9) * 1e9))): a sample was read and decoded at \(HumanFormat.bytes(UInt64(rate)))/s by one thread\(limit.map { ", and --limit is \(HumanFormat.bytes($0))/s" } ?? ""); a slow disk at \(plan.target), or many small files, take longer")
         }
         if let users = answer.usedBy { Console.line("in use    \(users); that must end before a restore in place begins") }
         if geteuid() != 0 { Console.line("owner     you are not root: what belongs to others will belong to you") }
-        if let begun = plan.begun { Console.line("begun     an interrupted restore has \(HumanFormat.count(begun.files)) files already; the figures are of what is left") }
+        if let begun = plan.begun { Console.line("begun     an interrupted restore has \(HumanFormat.count(begun.files)) files, \(HumanFormat.bytes(begun.bytes)), already; the figures are of what is left") }
     }
 
     /// The command that does it, for the very state that was looked at.

@@ -29,8 +29,6 @@ enum RestoreVerb {
     private static var usualJobs: Int { min(16, 4 * max(1, Int(sysconf(Int32(_SC_NPROCESSORS_ONLN))))) }
 
     static func run(_ invocation: Invocation) throws(AsofError) -> Int32 {
-        let signals: SignalWaiter
-        do throws(Errno) { signals = try SignalWaiter(blocking: [SIGINT, SIGTERM, SIGHUP]) } catch { throw AsofError(error, "cannot block signals") }
         if let directory = invocation.value("discard-old") {
             try DiscardOld.run(directory, invocation)
             return 0
@@ -48,6 +46,9 @@ enum RestoreVerb {
                 with: ["directory": plan.target, "lsn": plan.cut.lsn.description, "time": plan.cut.time.description], invocation)
             return 0
         }
+        // Until now a signal ends it as it ends any program: nothing was begun.
+        let signals: SignalWaiter
+        do throws(Errno) { signals = try SignalWaiter(blocking: [SIGINT, SIGTERM, SIGHUP]) } catch { throw AsofError(error, "cannot block signals") }
         let progress = RestoreProgress()
         let shown = RestoreDisplay(isQuiet: isQuiet)
         try RestoreWork.perform(signals, progress, shown) { () throws(AsofError) in
@@ -64,7 +65,7 @@ enum RestoreVerb {
         let view = try plan.view()
         let warning = try plan.fuzziness(of: view)
         if let warning { Console.note(warning) }
-        if let begun = plan.begun, !isQuiet { Console.note("goes on with the restore of lsn:\(begun.lsn) in \(plan.folder): \(HumanFormat.count(begun.files)) files are there") }
+        if let begun = plan.begun, !isQuiet { Console.note("goes on with the restore of lsn:\(begun.lsn) in \(plan.folder): \(HumanFormat.count(begun.files)) files, \(HumanFormat.bytes(begun.bytes)), are there") }
         var survey: RestoreSurvey?
         if plan.begun?.isWhole != true {
             let found = try RestoreSurvey(
@@ -116,10 +117,13 @@ enum RestoreVerb {
         } else {
             say(plan, done, replaced, seconds: seconds, rate: rate)
         }
-        guard incomplete > 0 else { return }
-        throw AsofError(
-            .incomplete, "\(HumanFormat.count(incomplete)) files, folders and links lack their owner, or an extended attribute that only root may set; all else is restored",
-            hint: "restore as root where owners matter")
+        if incomplete > 0 { throw isIncomplete(incomplete) }
+    }
+
+    static func isIncomplete(_ count: UInt64) -> AsofError {
+        AsofError(
+            .incomplete, "\(HumanFormat.count(count)) files, folders and links lack their owner, or an extended attribute that only root may set; all else is restored",
+            hint: "do it as root where owners matter")
     }
 
     private static func say(_ plan: RestorePlan, _ done: RestoreState, _ replaced: String?, seconds: Double, rate: Double) {

@@ -22,6 +22,9 @@ package final class Restore {
     private let options: Options
     private let progress: RestoreProgress
     private let limit: RateLimit
+    /// What an interruption costs: of a restore that is held back to a rate, and of one that turns out to be slow.
+    private static let secondsWithLimit: UInt64 = 5
+    private static let secondsAtMost = 20.0
     private let limits: RestorePlanner.Limits
 
     package convenience init(_ view: View, repository: Repository, folder: RestoreFolder, options: Options, progress: RestoreProgress) {
@@ -34,7 +37,7 @@ package final class Restore {
         self.folder = folder
         self.options = options
         self.progress = progress
-        self.limits = limits
+        self.limits = limits.holding(options.rate.map { $0.multipliedReportingOverflow(by: Self.secondsWithLimit).partialValue })
         limit = RateLimit(bytesPerSecond: options.rate)
     }
 
@@ -51,8 +54,10 @@ package final class Restore {
         let state = folder.known
         guard !state.isWhole else { return }
         let root = try folder.openTree()
-        let planner = survey?.walked?.planner ?? RestorePlanner(view, from: state.done, limits: limits)
-        var known = survey?.walked?.batch
+        // The survey's batch may be larger than one of ours.
+        let walked = options.rate == nil ? survey?.walked : nil
+        let planner = walked?.planner ?? RestorePlanner(view, from: state.done, limits: limits)
+        var known = walked?.batch
         let workers = (0..<max(1, options.jobs)).map { _ in
             Worker(tree: RestoredTree(root, planner.walk.folders, view, progress), repository, view, progress)
         }
@@ -61,6 +66,7 @@ package final class Restore {
             let next = if let known { known } else { try planner.next() }
             guard var batch = next else { break }
             known = nil
+            let began = SystemClock.monotonicNanoseconds()
             try perform(&batch, workers, clearing: isAgain)
             guard damaged == nil else { continue }
             CrashPoint.reach("restore.batch.written")
@@ -68,6 +74,8 @@ package final class Restore {
             CrashPoint.reach("restore.batch.synced")
             try note { $0.done = batch.end }
             CrashPoint.reach("restore.batch.noted")
+            let seconds = Double(SystemClock.monotonicNanoseconds() - began) / 1e9
+            planner.limits = limits.holding(seconds > 0 ? UInt64(min(1e18, Double(batch.bytes) / seconds * Self.secondsAtMost)) : nil)
         }
         if let damaged { throw refusal(damaged) }
         if isAgain { for number in 1..<UInt32(planner.walk.folders.count) { try workers[0].tree.reopenFolder(number) } }

@@ -3,11 +3,18 @@ internal import AsofFormat
 
 /// Turns a view into batches, in the order of its walk.
 final class RestorePlanner {
-    /// How much one batch holds. More is read in better order, and done again after a crash.
+    /// How much one batch holds. More is read in better order, and done again after an interruption.
     struct Limits: Sendable {
         var pieces = 200_000
         var files = 50_000
         var bytes: UInt64 = 2 << 30
+
+        /// The same for batches of so many bytes, if that is less. So few that each has to be made durable for itself is too few.
+        func holding(_ bytes: UInt64?) -> Limits {
+            var limits = self
+            if let bytes { limits.bytes = min(self.bytes, max(1 << 20, bytes)) }
+            return limits
+        }
     }
 
     /// From so many chunks on, holes are not looked at one by one.
@@ -15,7 +22,8 @@ final class RestorePlanner {
 
     let walk: RestoreWalk
     private let view: View
-    private let limits: Limits
+    /// Of the batches to come.
+    var limits: Limits
     private var position = RestorePosition()
     /// Everything before it is there already.
     private let start: RestorePosition
