@@ -229,6 +229,20 @@ struct PromoteTests {
         try unmount(fixture)
     }
 
+    @Test func `tells of no promotion that nobody began`() throws {
+        let fixture = try ProgramFixture()
+        try fixture.capture("a")
+        try mounted(fixture)
+        for to in [["--to", "promoted"], []] {
+            let told = try fixture.run(["promote", "mnt", "--status"] + to)
+            #expect(told.code != 0 && told.output.isEmpty, "\(told)")
+        }
+        #expect(try fixture.run("promote", "mnt", "--to", "promoted", "-q").code == 0)
+        #expect(try fixture.run("promote", "mnt", "--status", "--to", "other").error.contains("and not to"))
+        #expect(try fixture.run("promote", "mnt", "--status", "--to", "promoted").output.contains("the past is written"))
+        try unmount(fixture)
+    }
+
     @Test func `a promotion that ended but for a note goes nowhere else`() throws {
         let fixture = try ProgramFixture()
         try fixture.capture("a")

@@ -25,6 +25,7 @@ enum PromoteVerb {
         let mounted = try MountedOverlay(invocation)
         var promotion = try promotion(of: mounted, invocation)
         if invocation.flag("status") {
+            try requireBegun(promotion, mounted, invocation)
             try say(promotion, mounted, invocation)
             return 0
         }
@@ -61,8 +62,10 @@ enum PromoteVerb {
         try require(folder.known, isOf: mounted, path)
         try remember(promotion, mounted, invocation)
         try hydrate(mounted, folder, promotion, invocation, signals)
+        let incomplete = folder.known.incomplete ?? 0
         guard invocation.flag("finalize") else {
             try say(promotion, mounted, invocation)
+            if incomplete > 0 { Console.note(RestoreVerb.isIncomplete(incomplete).message) }
             return 0
         }
         if !promotion.isFrozen { try MountWriters.settle(try invocation.argument("MOUNTPOINT")) }
@@ -74,7 +77,20 @@ enum PromoteVerb {
         try OverlayControl.freeze(mounted.folder)
         CrashPoint.reach("promote.frozen.after")
         try change(mounted, path, invocation, signals)
-        return try end(&promotion, clearing: try folder.nameTree(), mounted, invocation)
+        let code = try end(&promotion, clearing: try folder.nameTree(), mounted, invocation)
+        if incomplete > 0 { throw RestoreVerb.isIncomplete(incomplete) }
+        return code
+    }
+
+    /// Throws where there is nothing to tell of.
+    private static func requireBegun(_ promotion: OverlayPromotion, _ mounted: MountedOverlay, _ invocation: Invocation) throws(AsofError) {
+        let mountPoint = try invocation.argument("MOUNTPOINT")
+        guard let begun = try OverlayFolder.promotion(at: mounted.folder) else {
+            throw AsofError(.failure, "no promotion of \(mountPoint) was begun", hint: "asof promote \(ShellWord.quoted(mountPoint)) --to DIR begins one")
+        }
+        guard begun.target == promotion.target else {
+            throw AsofError(.failure, "\(mountPoint) is promoted to \(begun.target), and not to \(promotion.target)", hint: "leave --to out")
+        }
     }
 
     /// Throws where the folder at `path` holds the past of another mount. Timelines of one parent number their transactions alike.
@@ -193,7 +209,9 @@ enum PromoteVerb {
         case "frozen":
             Console.line("the mount is frozen, and not all is written for \(promotion.target) yet")
             Console.line("to go on: asof promote \(ShellWord.quoted(try invocation.argument("MOUNTPOINT"))) --finalize")
-        default: Console.line("the past is being written for \(promotion.target): \(HumanFormat.count(answer.files)) files, \(HumanFormat.bytes(answer.bytes)) until now")
+        default:
+            guard state != nil else { return Console.line("nothing is written for \(promotion.target) yet") }
+            Console.line("the past is being written for \(promotion.target): \(HumanFormat.count(answer.files)) files, \(HumanFormat.bytes(answer.bytes)) until now")
         }
     }
 }
