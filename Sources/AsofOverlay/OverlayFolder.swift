@@ -56,16 +56,23 @@ package final class OverlayFolder: Sendable {
     package init(_ path: String, over identity: Identity) throws(AsofError) {
         self.path = path
         isTemporary = false
-        if let found = try Self.identity(at: path) {
-            guard found.repository == identity.repository else { throw Self.stranger(path, "a view of another repository") }
-            guard found.timeline == identity.timeline, found.lsn == identity.lsn else {
-                throw Self.stranger(path, "lsn:\(found.lsn) (\(found.time)) of timeline \(found.timeline)")
-            }
+        if let found = try Self.require(identity, at: path) {
             (lock, data) = try Self.open(path)
             if found.id == nil { try Self.save(identity, path) }
         } else {
             (lock, data) = try Self.make(path, identity)
         }
+    }
+
+    /// Throws where the overlay there lies over another view. Returns what it says of itself; nil: there is none.
+    @discardableResult
+    package static func require(_ identity: Identity, at path: String) throws(AsofError) -> Identity? {
+        guard let found = try Self.identity(at: path) else { return nil }
+        guard found.repository == identity.repository else { throw stranger(path, "a view of another repository") }
+        guard found.timeline == identity.timeline, found.lsn == identity.lsn else {
+            throw stranger(path, "lsn:\(found.lsn) (\(found.time)) of timeline \(found.timeline)")
+        }
+        return found
     }
 
     private static func stranger(_ path: String, _ what: String) -> AsofError {

@@ -90,7 +90,7 @@ package enum JSONText {
 
     package static func decode<Value: Decodable>(_ type: Value.Type, _ bytes: [UInt8], name: String) throws(AsofError) -> Value {
         do { return try JSONDecoder().decode(type, from: Data(bytes)) } catch {
-            throw AsofError(.damaged, "\(name) is damaged: \(error)")
+            throw AsofError(.damaged, "\(name) is damaged: it is not the JSON that belongs there", hint: "restore it from a copy")
         }
     }
 }

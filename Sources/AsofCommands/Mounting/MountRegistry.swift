@@ -96,7 +96,7 @@ struct MountRegistry {
     func overlay(at given: String) throws(AsofError) -> String {
         let entry = try mount(at: given)
         guard let overlay = entry.overlay else {
-            throw AsofError(.failure, "the mount at \(entry.mountPoint) cannot be changed, so nothing is different there", hint: "mount with --rw")
+            throw AsofError(.failure, "the mount at \(entry.mountPoint) has no overlay: nothing was changed there that a mount with --rw keeps apart", hint: "mount with --rw")
         }
         return overlay
     }

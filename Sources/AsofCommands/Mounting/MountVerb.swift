@@ -15,8 +15,10 @@ enum MountVerb {
                 try DryRun.say("mount a directory of time at \(mountPoint)", with: ["mountPoint": mountPoint], invocation)
                 return 0
             }
-            let cut = try session.timeline.resolve(
-                CutRequest(when.resolve(now: SystemClock.now())), head: head, reader: ObjectReader(repository: session.repository, onBrokenBase: Console.note(brokenBase:)))
+            let reader = ObjectReader(repository: session.repository, onBrokenBase: Console.note(brokenBase:))
+            let cut = if let changes = try OverlayRequest(invocation) { try changes.planned(invocation, session) } else {
+                try session.timeline.resolve(CutRequest(when.resolve(now: SystemClock.now())), head: head, reader: reader)
+            }
             try DryRun.say(
                 "mount lsn:\(cut.lsn) of \(cut.time) at \(mountPoint)",
                 with: ["mountPoint": mountPoint, "lsn": cut.lsn.description, "time": cut.time.description], invocation)

@@ -3,6 +3,7 @@ internal import AsofCore
 internal import AsofFrame
 internal import AsofOverlay
 internal import AsofRepository
+internal import AsofStore
 internal import AsofSystem
 internal import AsofView
 
@@ -18,13 +19,41 @@ struct OverlayRequest {
             if folder != nil { throw AsofError(.usage, "--overlay is for a mount that can be changed", hint: "add --rw") }
             return nil
         }
+        try requireUnheld(invocation)
         guard invocation.value("at") != nil else {
             throw AsofError(.usage, "--rw needs --at: one state can be changed, not all of time", hint: "`--at latest` is the newest")
         }
     }
 
     /// For a server, which always gets changes of its own.
-    init(forServer invocation: Invocation) { folder = invocation.value("overlay").map(FolderLayout.resolved) }
+    init(forServer invocation: Invocation) throws(AsofError) {
+        folder = invocation.value("overlay").map(FolderLayout.resolved)
+        try requireUnheld(invocation)
+    }
+
+    /// Throws where what is written would be taken for something else. Before there is a namespace of mounts: it does not have all of them.
+    private func requireUnheld(_ invocation: Invocation) throws(AsofError) {
+        guard let folder else { return }
+        let location = try Session.location(invocation)
+        if case .directory(let path) = location, FolderLayout.isWithin(folder, path) {
+            throw AsofError(.usage, "the overlay \(folder) lies in the repository \(path)", hint: "give --overlay a folder elsewhere")
+        }
+        try CapturedPlace.refuse(folder, "give --overlay a folder elsewhere")
+    }
+
+    /// The state that a mount or a server would begin with.
+    func planned(_ invocation: Invocation, _ session: Session) throws(AsofError) -> Cut {
+        guard let when = try invocation.when("at") else { throw AsofError(.usage, "--at is missing", hint: "`--at latest` is the newest state") }
+        let head = try session.timeline.head()
+        let reader = ObjectReader(repository: session.repository, onBrokenBase: Console.note(brokenBase:))
+        let cut = try session.timeline.resolve(try request(when, now: SystemClock.now()), head: head, reader: reader)
+        if let folder { try OverlayFolder.require(identity(session, session.timeline.name, cut), at: folder) }
+        return cut
+    }
+
+    private func identity(_ session: Session, _ timeline: String, _ cut: Cut) -> OverlayFolder.Identity {
+        OverlayFolder.Identity(repository: session.repository.configuration.id.description, timeline: timeline, lsn: cut.lsn, time: cut.time)
+    }
 
     /// The state that `when` means; of a time relative to now, the one that the overlay lies over already.
     func request(_ when: When, now: Instant) throws(AsofError) -> CutRequest {
@@ -56,8 +85,7 @@ struct OverlayRequest {
     }
 
     func open(_ view: View, _ session: Session, _ presentation: ViewFileSystem.Presentation) throws(AsofError) -> OverlayFileSystem {
-        let identity = OverlayFolder.Identity(
-            repository: session.repository.configuration.id.description, timeline: view.timeline, lsn: view.cut.lsn, time: view.cut.time)
+        let identity = identity(session, view.timeline, view.cut)
         let place = if let folder { try OverlayFolder(folder, over: identity) } else { try OverlayFolder(temporaryIn: "\(session.stateFolder)/overlays", over: identity) }
         return try OverlayFileSystem(OverlayBase(view, owner: presentation.owner, report: presentation.report), place, report: presentation.report)
     }

@@ -1,6 +1,7 @@
 internal import AsofCommandLine
 internal import AsofCore
 internal import AsofOverlay
+internal import AsofRepository
 internal import AsofSystem
 internal import AsofWeaviate
 internal import Glibc
@@ -21,7 +22,7 @@ enum StartVerb {
         }
         let environment = EnvironmentVariables.inherited
         if invocation.flag("dry-run") { return try sayWhat(invocation) }
-        let changes = OverlayRequest(forServer: invocation)
+        let changes = try OverlayRequest(forServer: invocation)
         try PrivateMounts.begin()
         let session = try Session(invocation)
         let mountPoint = try PrivateMounts.mountPoint(invocation.value("mount-at"), session)
@@ -112,9 +113,10 @@ enum StartVerb {
         let session = try Session(invocation)
         let command = invocation.rest.joined(separator: " ")
         let mountPoint = invocation.value("mount-at") ?? "\(session.stateFolder)/past"
-        let when = try invocation.required("at")
+        let cut = try OverlayRequest(forServer: invocation).planned(invocation, session)
         try DryRun.say(
-            "start \(command) on the directory as of \(when) at \(mountPoint)", with: ["command": command, "at": when, "mountPoint": mountPoint], invocation)
+            "start \(command) on the directory as of \(cut.time) (lsn:\(cut.lsn)) at \(mountPoint)",
+            with: ["command": command, "lsn": cut.lsn.description, "time": cut.time.description, "mountPoint": mountPoint], invocation)
         return 0
     }
 }
