@@ -46,6 +46,10 @@ def parsed():
     return parser.parse_args()
 
 
+class ServerEnded(processes.CommandFailed):
+    """The case's own program: nothing was shown of the follower."""
+
+
 class Lowered:
     """A setting of the kernel, lowered for as short as possible: it is everybody's."""
 
@@ -80,7 +84,7 @@ class Actor:
         self.process.stdin.flush()
         answer = self.process.stdout.readline()
         if answer not in (b"done\n", b"end\n"):
-            raise processes.CommandFailed(f"the case's server ended: {answer} {self.process.poll()}")
+            raise ServerEnded(f"the case's server ended: {answer} {self.process.poll()}")
         return answer == b"done\n"
 
     def end(self):
@@ -154,7 +158,10 @@ class Run:
             except processes.CommandFailed as problem:
                 if following.process.poll() is None:
                     following.kill()
-                self._refused(str(problem))
+                if isinstance(problem, ServerEnded):
+                    self.found.append(str(problem))
+                else:
+                    self._refused(str(problem))
             watcher.join()
             self.judge()
             return self.found
@@ -223,7 +230,7 @@ def one_case(given, name, way, watch):
                 return run, run.run()
         run = Run(given, name, way, watch, workspace, None)
         found = run.run()
-        if name not in ("mapped_before", "mapped_later"):
+        if not name.startswith("mapped_"):
             run.again()
         return run, found
 

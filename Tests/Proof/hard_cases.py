@@ -6,12 +6,15 @@ before following begins; at each later `yield` the directory rests and is compar
 """
 import ctypes
 import os
+import time
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _RENAME_EXCHANGE = 2
 _SYMLINK_FOLLOW = 0x400
 
 CASES = {}
+#: What a case's program holds until it ends, and not only until its last step.
+HELD = []
 #: Case → the time between two ticks that it needs.
 TICKS = {"overwritten_whole": "1s"}
 #: Case → what may happen instead of exact states: "refuse" (an end with a message), "fuzzy", "gap" (states taken back later).
@@ -366,7 +369,7 @@ def mapped_before(root, outside):
     yield
 
 
-@case("refuse", "fuzzy")
+@case("refuse", "fuzzy", "gap")
 def mapped_later(root, outside):
     """The same while it is followed."""
     import mmap
@@ -375,11 +378,30 @@ def mapped_later(root, outside):
     yield
     file = open(f"{root}/index", "r+b")
     memory = mmap.mmap(file.fileno(), 0)
+    HELD.append(memory)
     file.close()
     memory[5000:5004] = b"mmap"
     held.write(b"x")
     yield
     memory[9000:9004] = b"more"
+    held.write(b"y")
+    yield
+
+
+@case("refuse", "fuzzy", "gap")
+def mapped_at_last(root, outside):
+    """The same right behind a look at what is mapped, and right before following ends."""
+    import mmap
+    put(f"{root}/index", pages(4))
+    held = open(f"{root}/segment-1.wal", "wb", buffering=0)
+    yield
+    time.sleep(2)
+    held.write(b"x")
+    time.sleep(0.1)
+    with open(f"{root}/index", "r+b") as file:
+        memory = mmap.mmap(file.fileno(), 0)
+    HELD.append(memory)
+    memory[5000:5004] = b"mmap"
     held.write(b"y")
     yield
 

@@ -79,14 +79,14 @@ final class FollowedServer {
         return true
     }
 
-    /// Looks which files the server has mapped for writing, now and then. False: it was not looked.
-    func checkMappings(isUrgent: Bool) throws(AsofError) -> Bool {
+    /// Looks which files the server has mapped for writing, unless that was looked at less than `pause` ago. False: it was not looked.
+    func checkMappings(pause: Duration) throws(AsofError) -> Bool {
         guard !found.processes.isEmpty else {
             found.mapped = nil
             return false
         }
         let age = mappingsCheckedAt.map { SystemClock.monotonicNanoseconds() &- $0 } ?? .max
-        guard age >= (isUrgent ? 1_000_000_000 : 5_000_000_000) else { return false }
+        guard .nanoseconds(Int64(clamping: age)) >= pause else { return false }
         mappingsCheckedAt = SystemClock.monotonicNanoseconds()
         found.mapped = nil
         for process in found.processes {

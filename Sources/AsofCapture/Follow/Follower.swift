@@ -162,7 +162,7 @@ package final class Follower: @unchecked Sendable {
                 }
                 _ = requests.wait(timeout: .nanoseconds(Int64(next &- now))) { $0.isStopping || $0.ticksWanted > $0.ticksDone }
             }
-            if isSettled.load(ordering: .relaxed) { _ = try ticker.run() }
+            if isSettled.load(ordering: .relaxed) { _ = try ticker.run(isLast: true) }
         } catch {
             var failure = error
             // Whatever failed: where the directory is gone, that is why.

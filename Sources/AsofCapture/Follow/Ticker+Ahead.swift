@@ -62,9 +62,9 @@ extension Ticker {
     }
 
     /// What the server writes through memory nobody hears of: while it may, all is looked through, and states are fuzzy.
-    func checkMappings(isUrgent: Bool) throws(AsofError) {
+    func checkMappings(pause: Duration) throws(AsofError) {
         let wasMapping = server.isMapping
-        guard try server.checkMappings(isUrgent: isUrgent) else { return }
+        guard try server.checkMappings(pause: pause) else { return }
         if server.isMapping || wasMapping { mustLookThroughAll = true }
         if server.isMapping, !wasMapping, let unmappedUntil { misjudged.append(("a file mapped for writing", unmappedUntil)) }
         if !server.isMapping {

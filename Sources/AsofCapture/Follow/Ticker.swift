@@ -67,17 +67,17 @@ final class Ticker {
     /// Takes what has happened out of the kernel's queue: in between, where looking takes long.
     func hear() { watch.drain(into: &dirty) }
 
-    /// One tick. `scan`: what was logged before it becomes exact with it. False: it was missed.
-    func run(settling scan: Reconciler.Outcome? = nil) throws(AsofError) -> Bool {
+    /// One tick. `scan`: what was logged before it becomes exact with it. `isLast`: nobody looks after it. False: it was missed.
+    func run(settling scan: Reconciler.Outcome? = nil, isLast: Bool = false) throws(AsofError) -> Bool {
         // Heard, so that nothing is lost, but not logged: there is no room. The tick that finds room again holds all of it.
         guard !session.isFull else { return missForWantOfRoom() }
         let began = SystemClock.now()
-        try checkMappings(isUrgent: false)
+        try checkMappings(pause: isLast ? .zero : .seconds(5))
         try lookAhead()
         // What there was room for is logged, and stays.
         guard !session.isFull else { return missForWantOfRoom() }
         let isIdle = tick.isEmpty
-        if !isIdle { try checkMappings(isUrgent: true) }
+        if !isIdle { try checkMappings(pause: .seconds(1)) }
         let isNewServer = try server.find(isUrgent: !isIdle || scan != nil)
         noteTick()
         guard !isIdle || isNewServer || scan != nil else {
