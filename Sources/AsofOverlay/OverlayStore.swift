@@ -90,16 +90,17 @@ final class OverlayStore: Sendable {
 
     /// Lets a change pass; waits where the journal has become too long.
     func changing<Value>(_ body: () throws(Errno) -> Value) throws(Errno) -> Value {
-        if let journal, journal.byteCount > Self.journalLengthMax { try awaitRoom(journal) }
+        var length = journal?.byteCount ?? 0
+        if let journal, length > Self.journalLengthMax { try awaitRoom(journal) }
         // Of two checkpoints one began after the call.
         for _ in 0..<2 {
             let made = checkpointsMade.load(ordering: .relaxed)
-            let isLong = (journal?.byteCount ?? 0) > Self.journalLengthLeast
             do throws(Errno) { return try passing(body) } catch {
                 // Until a checkpoint the journal takes as much of the disk as the bytes that it brought there, and what was removed is there still: so
                 // the disk may not be full.
                 guard error.rawValue == ENOSPC, journal != nil else { throw error }
-                guard checkpointsMade.load(ordering: .relaxed) != made || (isLong || isReleaseDue) && awaitCheckpoint(after: made) else { throw error }
+                guard checkpointsMade.load(ordering: .relaxed) != made || (length > Self.journalLengthLeast || isReleaseDue) && awaitCheckpoint(after: made) else { throw error }
+                length = journal?.byteCount ?? 0
             }
         }
         return try passing(body)
