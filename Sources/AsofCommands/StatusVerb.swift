@@ -32,30 +32,48 @@ enum StatusVerb {
         let registry = MountRegistry(stateFolder: Session.stateFolder(invocation))
         if let given = invocation.positional("MOUNTPOINT") { return try mount(given, registry, invocation) }
         let (place, timeline) = (try Session.location(invocation).description, try invocation.required("timeline"))
-        var trouble: AsofError?
-        var session: Session?
-        var head: Head?
-        var inherited = Inheritance()
-        do throws(AsofError) {
-            let opened = try Session(invocation)
-            session = opened
-            head = try opened.timeline.loadHead()
-            if let head { inherited = try Inheritance(opened.timeline, head: head) }
-        } catch {
-            guard error.code != .usage else { throw error }
-            trouble = error
-        }
+        let found = look(invocation)
+        let (trouble, head) = (found.trouble, found.head)
+        if let trouble, trouble.code == .usage { throw trouble }
         // A capture answers without its repository.
         let recorder: RecorderStatus?
-        if let session { recorder = try session.control().status() } else {
+        if let session = found.session { recorder = try session.control().status() } else {
             recorder = try running(place, timeline, stateFolder: Session.stateFolder(invocation))
         }
         let answer = Answer(
-            repository: place, window: head.map { WindowVerb.answer($0, inherited, timeline: timeline, now: SystemClock.now()) }, recorder: recorder,
+            repository: place, window: head.map { WindowVerb.answer($0, found.inherited, timeline: timeline, now: SystemClock.now()) }, recorder: recorder,
             mounts: describe(registry.entries()), trouble: trouble?.message)
         if invocation.flag("json") { try Console.json(answer) } else { show(answer, timeline, head?.holder) }
         guard let trouble else { return }
         throw recorder == nil ? trouble : AsofError(.incomplete, "the repository cannot be read now: \(trouble.message)", hint: trouble.hint)
+    }
+
+    /// What the repository says.
+    private struct Found {
+        var session: Session?
+        var head: Head?
+        var inherited = Inheritance()
+        var trouble: AsofError?
+    }
+
+    /// How long a repository may take to answer.
+    private static let patience = Duration.seconds(20)
+
+    private static func look(_ invocation: Invocation) -> Found {
+        let answer = Monitor<Found?>(nil)
+        let thread = try? NamedThread("asof-status") {
+            var found = Found()
+            do throws(AsofError) {
+                let opened = try Session(invocation)
+                let head = try opened.timeline.loadHead()
+                if let head { found.inherited = try Inheritance(opened.timeline, head: head) }
+                (found.session, found.head) = (opened, head)
+            } catch { found.trouble = error }
+            answer.withLock { $0 = found }
+            answer.broadcast()
+        }
+        if thread != nil { answer.wait(timeout: patience) { $0 != nil } }
+        return answer.withLock { $0 } ?? Found(trouble: AsofError(.unavailable, "the repository does not answer", hint: "is it on a disk or a network that hangs?"))
     }
 
     /// The capture that runs here for a repository that cannot be opened; nil: none that is remembered answers.
