@@ -119,7 +119,7 @@ extension ProgramTests {
             // In place nothing is written before the recorder has ended; until then it can be looked at.
             let looked = try fixture.run("restore", "--at", "latest", "--in-place", "data", "--validate")
             #expect(looked.code == 0 && looked.output.contains("in use"), "\(looked)")
-            #expect(try fixture.run("restore", "--at", "latest", "--in-place", "data").error.contains("is in use"))
+            #expect(try fixture.run("restore", "--at", "latest", "--in-place", "data").error.contains("stop the recorder first"))
             try capture.child.kill(SIGKILL)
             _ = try capture.child.wait()
             let beside = try fixture.run("restore", "--at", "latest", "--to", "data/back")

@@ -45,8 +45,9 @@ enum RestorePlace {
                 throw AsofError(.usage, "\(what) \(place) lies in \(target), and would be moved away with what is there", hint: "restore into a new folder by --to")
             }
         }
-        // In place nobody may use the directory, which a recorder does.
-        if site.isInPlace { try CapturedPlace.refuseMount(target, "restore into a folder elsewhere") } else { try CapturedPlace.refuse(target, "restore into a folder elsewhere") }
+        // What is only looked at may be in use.
+        if site.isInPlace, invocation.flag("validate") { return try CapturedPlace.refuseMount(target, "restore into a folder elsewhere") }
+        try CapturedPlace.refuse(target, site.isInPlace ? "stop the recorder first, or restore into a folder elsewhere" : "restore into a folder elsewhere")
     }
 
     /// Throws unless the target is an empty folder, or nothing, that a rename can replace.

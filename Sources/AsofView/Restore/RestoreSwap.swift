@@ -28,6 +28,10 @@ package struct RestoreSwap {
         do throws(Errno) { root = SharedDescriptor(try SystemCall.open(folder.target, O_RDONLY | O_DIRECTORY | O_NOFOLLOW)) } catch {
             throw AsofError(error, "cannot open \(folder.target)")
         }
+        // A capture's lock says what processes that may not be looked into do not. Where a file system knows no locks there is none.
+        guard (try? root.withRaw({ raw throws(Errno) in try SystemCall.tryLock(raw) })) != false else {
+            throw AsofError(.locked, "\(folder.target) is being captured by asof, or locked by another program", hint: "stop that one first (`asof status`), then give the same command again")
+        }
     }
 
     /// Returns the folder that holds the old entries, in `old`.
