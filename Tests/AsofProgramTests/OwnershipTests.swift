@@ -74,12 +74,13 @@ extension ProgramTests {
 
         @Test(arguments: ["promote.departed.before", "promote.departed.after", "promote.arrived", "promote.filled", "promote.finished.before", "restore.switch.before"])
         func `a promotion of what shuts out its owner is finished by him`(point: String) throws {
-            try capture("mkdir -p data/fixed/sub data/moved data/gone/sub data/quiet && touch data/fixed/a data/fixed/sub/a data/moved/a data/gone/sub/a data/quiet/a; chmod -R a-w data/*")
+            try capture("mkdir -p data/fixed/sub data/moved data/gone/sub data/quiet && touch data/marked data/fixed/a data/fixed/sub/a data/moved/a data/gone/sub/a data/quiet/a; chmod -R a-w data/*")
             let done = try shellWithFuse("""
                 mkdir user/mnt && chown 65534:65534 user/mnt && u mount -q --at latest --rw --overlay user/overlay user/mnt || exit 1
                 cat > change << 'END'
                     set -e
                     cd user/mnt; chmod u+w . fixed fixed/sub moved gone gone/sub
+                    chmod u+w marked; /usr/bin/python3 -c 'import os; os.setxattr("marked", "user.mark", b"m")'; chmod u-w marked
                     echo b > fixed/b; rm fixed/sub/a; mkdir fixed/sub/deep; mv moved fixed/sub/deep; rm -r gone
                     chmod 0 fixed/sub/deep/moved; chmod 500 fixed/sub/deep fixed/sub fixed .
                 END
@@ -89,10 +90,19 @@ extension ProgramTests {
                 list user/mnt > want
                 promote() { u promote user/mnt --to user/out --finalize -q; }
                 (export ASOF_CRASH_AT=\(point); promote); echo $?; promote || exit 1
-                list user/out > have; cmp want have && test $(wc -l < want) = 10 && test -e user/out/fixed/sub/deep/moved/a || exit 1
+                list user/out > have; cmp want have && test $(wc -l < want) = 11 && test -e user/out/fixed/sub/deep/moved/a || exit 1
                 u umount user/mnt
                 """)
             #expect(done.code == 0 && done.lines.first == "137", "\(point): \(done)")
+        }
+
+        @Test func `a promotion of nothing that changed leaves the root's mode`() throws {
+            try capture("touch data/b; chmod 750 data")
+            let done = try shellWithFuse("""
+                mkdir user/mnt && chown 65534:65534 user/mnt && u mount -q --at latest --rw --overlay user/overlay user/mnt || exit 1
+                u promote user/mnt --to user/out --finalize -q; u umount user/mnt; stat -c %a user/out
+                """)
+            #expect(done.lines.last == "750", "\(done)")
         }
 
         @Test func `a promotion says what lacks its owner`() throws {

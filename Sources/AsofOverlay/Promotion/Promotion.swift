@@ -106,7 +106,8 @@ package struct Promotion {
     /// Lets a user who is not root change what is in these folders, which may shut out even whom they belong to; each before what is in it.
     private func open(_ folders: [[UInt8]]) throws(AsofError) {
         guard !isRoot else { return }
-        for path in [[]] + folders {
+        // The root gets its mode back if it is among what changed, as all others are.
+        for path in (contents.state.nodes[.root] == nil ? [] : [[]]) + folders {
             try making("open", at(path)) { () throws(Errno) in
                 do throws(Errno) {
                     try LongPath.reach(at(path)) { (folder, path) throws(Errno) in try SystemCall.changeMode(at: folder, path, 0o700) }
@@ -193,11 +194,11 @@ package struct Promotion {
     private func fill(_ node: OverlayNode, _ path: [UInt8]) throws(AsofError) {
         try progress.checkStop()
         let sizeBelow = node.isInView ? try view.attributes(of: node.inode)?.size ?? 0 : 0
+        // Attributes of the user's are for who may write.
+        if node.attributes.isRegular, !isRoot, !node.extended.isEmpty { try makeWritable(path) }
         if node.attributes.isRegular, !node.covered.isEmpty || !node.erased.isEmpty || node.attributes.size != sizeBelow {
-            let file = try making("write", path) { () throws(Errno) in
-                if !isRoot { try LongPath.reach(path) { (folder, path) throws(Errno) in try SystemCall.changeMode(at: folder, path, 0o600) } }
-                return try open(path, O_WRONLY)
-            }
+            if !isRoot { try makeWritable(path) }
+            let file = try making("write", path) { () throws(Errno) in try open(path, O_WRONLY) }
             for range in node.erased.ranges { try erase(range, of: file, path) }
             for range in node.covered.ranges { try copy(range, of: node.inode, to: file, path) }
             try making("write", path) { () throws(Errno) in
@@ -206,6 +207,12 @@ package struct Promotion {
         }
         try dress(node, path)
         progress.finished()
+    }
+
+    private func makeWritable(_ path: [UInt8]) throws(AsofError) {
+        try making("write", path) { () throws(Errno) in
+            try LongPath.reach(path) { (folder, path) throws(Errno) in try SystemCall.changeMode(at: folder, path, 0o600) }
+        }
     }
 
     private func erase(_ range: Range<UInt64>, of file: SharedDescriptor, _ path: [UInt8]) throws(AsofError) {
