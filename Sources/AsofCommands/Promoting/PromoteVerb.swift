@@ -181,6 +181,8 @@ enum PromoteVerb {
             shown.expect(survey.bytes)
             try Restore(mounted.view, repository: mounted.repository, folder: folder, options: options, progress: progress).run()
         }
+        // Told to stop when all was written already: what cannot be taken back is not begun.
+        try progress.checkStop()
     }
 
     /// Makes the past that is written into what the mount shows.

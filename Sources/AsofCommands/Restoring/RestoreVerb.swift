@@ -93,6 +93,7 @@ enum RestoreVerb {
                 Console.note("the file system of \(plan.target) keeps no extended attributes: a capture of it must be told where it comes from (`asof clone`, then --timeline)")
             }
             done = folder.known
+            if plan.site.isInPlace { progress.beginExchange() }
             if plan.site.isInPlace { replaced = try RestoreInPlace.swap(plan, folder, view, origin, progress) } else { try folder.switchOver() }
         } catch {
             // From the exchange's begin on each failure leaves a mixture, whatever it is about.

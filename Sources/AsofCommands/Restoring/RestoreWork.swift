@@ -6,7 +6,7 @@ internal import Glibc
 /// What takes long, on a thread of its own, while this one hears signals and says how far it is.
 enum RestoreWork {
     /// Runs `body`, which `progress` asks to stop at a signal. `signals`: blocked in all threads. While a store or a disk does not answer nothing
-    /// hears that: a second signal ends the process, which is what `kill -9` does, and loses nothing that was noted.
+    /// hears that: a second signal ends the process, which is what `kill -9` does, and loses nothing that was noted. An exchange in place is finished.
     static func perform(
         _ signals: SignalWaiter, _ progress: RestoreProgress, _ shown: RestoreDisplay, _ body: @escaping @Sendable () throws(AsofError) -> Void
     ) throws(AsofError) {
@@ -25,7 +25,7 @@ enum RestoreWork {
         var isTold = false
         while !outcome.wait(timeout: .milliseconds(50), until: { $0 != nil }) {
             if (try? signals.wait(timeout: .zero)) != nil {
-                if stopped != nil { _exit(AsofError.Code.interrupted.rawValue) }
+                if stopped != nil, !progress.isExchanging { _exit(AsofError.Code.interrupted.rawValue) }
                 progress.stop()
                 stopped = SystemClock.monotonicNanoseconds()
             }

@@ -25,6 +25,8 @@ package final class Restore {
     /// What an interruption costs: of a restore that is held back to a rate, and of one that turns out to be slow.
     private static let secondsWithLimit: UInt64 = 5
     private static let secondsAtMost = 20.0
+    /// Where making anything durable takes long, less would take for ever.
+    private static let slowBatch: UInt64 = 64 << 20
     private let limits: RestorePlanner.Limits
 
     package convenience init(_ view: View, repository: Repository, folder: RestoreFolder, options: Options, progress: RestoreProgress) {
@@ -75,7 +77,7 @@ package final class Restore {
             try note { $0.done = batch.end }
             CrashPoint.reach("restore.batch.noted")
             let seconds = Double(SystemClock.monotonicNanoseconds() - began) / 1e9
-            planner.limits = limits.holding(seconds > 0 ? UInt64(min(1e18, Double(batch.bytes) / seconds * Self.secondsAtMost)) : nil)
+            planner.limits = limits.holding(seconds > 0 ? max(Self.slowBatch, UInt64(min(1e18, Double(batch.bytes) / seconds * Self.secondsAtMost))) : nil)
         }
         if let damaged { throw refusal(damaged) }
         if isAgain { for number in 1..<UInt32(planner.walk.folders.count) { try workers[0].tree.reopenFolder(number) } }

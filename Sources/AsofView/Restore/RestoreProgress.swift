@@ -7,6 +7,7 @@ package final class RestoreProgress: Sendable {
     private let finishedFiles = Atomic<UInt64>(0)
     private let partlyDressed = Atomic<UInt64>(0)
     private let stopped = Atomic<Bool>(false)
+    private let exchanging = Atomic<Bool>(false)
 
     package init() {}
 
@@ -20,6 +21,10 @@ package final class RestoreProgress: Sendable {
     /// Asks for an end at the next opportunity.
     package func stop() { stopped.store(true, ordering: .relaxed) }
     package var isStopped: Bool { stopped.load(ordering: .relaxed) }
+
+    /// From now on until it has ended there is neither the old state nor the new one.
+    package func beginExchange() { exchanging.store(true, ordering: .relaxed) }
+    package var isExchanging: Bool { exchanging.load(ordering: .relaxed) }
 
     package func wrote(_ count: Int) { writtenBytes.wrappingAdd(UInt64(count), ordering: .relaxed) }
     /// Throws where the end was asked for.
