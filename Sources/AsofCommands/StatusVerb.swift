@@ -64,10 +64,10 @@ enum StatusVerb {
         let thread = try? NamedThread("asof-status") {
             var found = Found()
             do throws(AsofError) {
-                let opened = try Session(invocation)
-                let head = try opened.timeline.loadHead()
-                if let head { found.inherited = try Inheritance(opened.timeline, head: head) }
-                (found.session, found.head) = (opened, head)
+                let session = try Session(invocation)
+                found.session = session
+                found.head = try session.timeline.loadHead()
+                if let head = found.head { found.inherited = try Inheritance(session.timeline, head: head) }
             } catch { found.trouble = error }
             answer.withLock { $0 = found }
             answer.broadcast()

@@ -34,6 +34,9 @@ struct OverlayRequest {
     /// Throws where what is written would be taken for something else. Before there is a namespace of mounts: it does not have all of them.
     private func requireUnheld(_ invocation: Invocation) throws(AsofError) {
         guard let folder else { return }
+        if WorkingDirectory.path == nil, invocation.value("overlay")?.hasPrefix("/") == false {
+            throw AsofError(.failure, "the folder that you stand in is not there any more", hint: "cd to another one first")
+        }
         let location = try Session.location(invocation)
         if case .directory(let path) = location, FolderLayout.isWithin(folder, path) {
             throw AsofError(.usage, "the overlay \(folder) lies in the repository \(path)", hint: "give --overlay a folder elsewhere")
