@@ -135,7 +135,7 @@ package final class OverlayFolder: Sendable {
     private static func open(_ path: String) throws(AsofError) -> (lock: SharedDescriptor, data: SharedDescriptor) {
         do throws(Errno) {
             let lock = SharedDescriptor(try SystemCall.open("\(path)/lock", O_RDWR | O_CREAT, mode: 0o600))
-            guard try lock.withRaw({ raw throws(Errno) in try SystemCall.tryLock(raw) }) else {
+            guard try lock.withRaw({ raw throws(Errno) in try SystemCall.tryLockBehindTheDead(raw) }) else {
                 throw Errno(EBUSY)
             }
             for name in ["data", "journal"] { try Durable.makeDirectories("\(path)/\(name)") }

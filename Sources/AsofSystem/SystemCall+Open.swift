@@ -36,6 +36,15 @@ extension SystemCall {
         }
     }
 
+    /// The same after a second at most: whoever was killed keeps a lock until the kernel has taken its memory apart.
+    package static func tryLockBehindTheDead(_ descriptor: Int32) throws(Errno) -> Bool {
+        for _ in 0..<20 {
+            if try tryLock(descriptor) { return true }
+            SystemClock.sleep(.milliseconds(50))
+        }
+        return try tryLock(descriptor)
+    }
+
     /// `flock(2)`, waiting.
     package static func lock(_ descriptor: Int32, shared: Bool = false) throws(Errno) {
         _ = try checked { flock(descriptor, shared ? LOCK_SH : LOCK_EX) }

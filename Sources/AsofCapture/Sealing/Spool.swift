@@ -44,13 +44,7 @@ package struct Spool: Sendable {
         do throws(Errno) {
             let descriptor = SharedDescriptor(try SystemCall.open(path, O_RDWR | O_CREAT, mode: 0o600))
             let isOurs = try descriptor.withRaw { raw throws(Errno) in
-                // A capture that was killed holds its lock until the kernel has taken its memory apart.
-                var attempts = 0
-                while try !SystemCall.tryLock(raw) {
-                    guard attempts < 20 else { return false }
-                    attempts += 1
-                    SystemClock.sleep(.milliseconds(50))
-                }
+                guard try SystemCall.tryLockBehindTheDead(raw) else { return false }
                 try SystemCall.truncate(raw, to: 0)
                 try SystemCall.writeFully(raw, at: 0, Array(holder.utf8))
                 return true

@@ -221,12 +221,8 @@ final class CaptureSession: Sendable {
 
     /// Two captures of one directory, on whatever timelines: what one of two recorders passes on the other never hears of. Held as long as `root` is open.
     private static func lock(_ root: SharedDescriptor, _ backing: String) throws(AsofError) {
-        // One that was killed keeps its lock until the kernel has taken its memory apart.
-        for _ in 0..<20 {
-            // Where a file system knows no locks there is none.
-            guard let isOurs = try? root.withRaw({ raw throws(Errno) in try SystemCall.tryLock(raw) }), !isOurs else { return }
-            SystemClock.sleep(.milliseconds(50))
-        }
+        // Where a file system knows no locks there is none.
+        guard (try? root.withRaw({ raw throws(Errno) in try SystemCall.tryLockBehindTheDead(raw) })) == false else { return }
         throw AsofError(.locked, "\(backing) is being captured by another asof", hint: "stop that one first (`asof status`): of what goes through one of two captures the other never hears")
     }
 
