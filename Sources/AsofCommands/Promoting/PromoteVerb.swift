@@ -84,12 +84,9 @@ enum PromoteVerb {
 
     /// Throws where there is nothing to tell of.
     private static func requireBegun(_ promotion: OverlayPromotion, _ mounted: MountedOverlay, _ invocation: Invocation) throws(AsofError) {
-        let mountPoint = try invocation.argument("MOUNTPOINT")
-        guard let begun = try OverlayFolder.promotion(at: mounted.folder) else {
-            throw AsofError(.failure, "no promotion of \(mountPoint) was begun", hint: "asof promote \(ShellWord.quoted(mountPoint)) --to DIR begins one")
-        }
+        guard let begun = try OverlayFolder.promotion(at: mounted.folder) else { throw try isNotBegun(invocation) }
         guard begun.target == promotion.target else {
-            throw AsofError(.failure, "\(mountPoint) is promoted to \(begun.target), and not to \(promotion.target)", hint: "leave --to out")
+            throw AsofError(.failure, "\(try invocation.argument("MOUNTPOINT")) is promoted to \(begun.target), and not to \(promotion.target)", hint: "leave --to out")
         }
     }
 
@@ -100,6 +97,11 @@ enum PromoteVerb {
                 .failure, "\(path) holds the promotion of lsn:\(begun.lsn) of timeline \(begun.timeline), not of lsn:\(mounted.view.cut.lsn) of timeline \(mounted.view.timeline)",
                 hint: "remove that folder if nobody needs it, or take another --to")
         }
+    }
+
+    private static func isNotBegun(_ invocation: Invocation) throws(AsofError) -> AsofError {
+        let mountPoint = try invocation.argument("MOUNTPOINT")
+        return AsofError(.failure, "no promotion of \(mountPoint) was begun", hint: "asof promote \(ShellWord.quoted(mountPoint)) --to DIR begins one")
     }
 
     /// The tree stands under its name, and says so until that is noted.
@@ -121,6 +123,7 @@ enum PromoteVerb {
     private static func promotion(of mounted: MountedOverlay, _ invocation: Invocation) throws(AsofError) -> OverlayPromotion {
         let begun = try OverlayFolder.promotion(at: mounted.folder)
         guard let given = invocation.value("to") else {
+            if begun == nil, invocation.flag("status") { throw try isNotBegun(invocation) }
             guard let begun else { throw AsofError(.usage, "nothing says where the mount is to be promoted to", hint: "give --to DIR") }
             return begun
         }
